@@ -1,0 +1,7 @@
+"""Computation graphs and backpropagation, one operation at a time."""
+
+from course_autograd import ops
+from course_autograd.operation import Operation, backward_of, implements, reset_rules, tensor_op
+from course_autograd.tensor import Tensor, no_grad
+
+__all__ = ["Operation", "Tensor", "backward_of", "implements", "no_grad", "ops", "reset_rules", "tensor_op"]

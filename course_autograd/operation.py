@@ -1,0 +1,229 @@
+"""Operation: the forward/backward API, and how a class becomes callable on tensors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+from course_autograd.domain import Domain
+from course_autograd.errors import CourseError, UndoneExerciseError
+from course_autograd.tensor import Tensor, apply
+
+OperationClass = TypeVar("OperationClass", bound="type[Operation]")
+Rule = Callable[..., Any]
+
+
+class Operation:
+    """A function on arrays that knows its value and how gradients flow back through it.
+
+    Write a subclass with two static methods and decorate it with ``@tensor_op``; then calling
+    the class on tensors computes the value and adds a node to the graph.
+
+    Attributes
+    ----------
+    broadcasts : bool
+        True for elementwise operations: the backward rule may return gradients in the shape of
+        the output, and the engine sums them over the broadcast axes.
+    exercise : str or None
+        Name of the assignment in which the backward rule is written, e.g. ``"01_chain_rule"``.
+    symbol : str
+        Short label for pictures, e.g. ``"+"``; the name of the operation where empty.
+    domain : Domain or None
+        Where the operation is smooth, with example shapes: the source of all its checks.
+    """
+
+    broadcasts: ClassVar[bool] = False
+    exercise: ClassVar[str | None] = None
+    whole: ClassVar[bool] = False
+    symbol: ClassVar[str] = ""
+    domain: ClassVar[Domain | None] = None
+    declared_forward: ClassVar[Rule]
+    declared_backward: ClassVar[Rule]
+
+    def __new__(cls, *inputs: Any, **options: Any) -> Tensor:  # type: ignore[misc]
+        """Refuse: only a decorated operation can be called on tensors."""
+        raise CourseError(
+            f"{cls.__name__} is not callable on tensors yet. Write @tensor_op above the class."
+        )
+
+    @staticmethod
+    def forward(ctx: list[Any], *inputs: Any, **options: Any) -> Any:
+        """Compute the output from the values of the inputs.
+
+        Parameters
+        ----------
+        ctx : list
+            Empty; append what the backward rule will need.
+        *inputs : ndarray or number
+            Values of the inputs.
+        **options
+            Constants, such as an axis or an exponent.
+
+        Returns
+        -------
+        ndarray
+            The output, one array.
+        """
+        raise NotImplementedError("this operation has no forward rule")
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        """Compute the gradients of the inputs from the gradient of the output.
+
+        Parameters
+        ----------
+        ctx : list
+            What forward saved. ``ctx.needs`` tells which inputs need a gradient.
+        grad_output : ndarray
+            Upstream gradient dL/d(output), of the output's shape.
+
+        Returns
+        -------
+        tuple of ndarray
+            The vector-Jacobian products dL/d(input), one per input, in the order of the inputs.
+        """
+        raise NotImplementedError("this operation has no backward rule")
+
+
+def _call(cls: type[Operation], *inputs: Any, **options: Any) -> Tensor:
+    """Apply the operation to tensors, numbers and arrays; return the new node of the graph."""
+    __tracebackhide__ = True
+    return apply(cls, inputs, options)
+
+
+def tensor_op(operation: OperationClass) -> OperationClass:
+    """Make an `Operation` subclass callable on tensors (class decorator).
+
+    The class stays a class: its name, docstring, ``forward`` and ``backward`` remain readable.
+
+    Raises
+    ------
+    TypeError
+        If it is not a subclass of `Operation`, or has no forward rule.
+    """
+    if not (isinstance(operation, type) and issubclass(operation, Operation)):
+        raise TypeError("tensor_op: expected a class that inherits from Operation.")
+    if operation.forward is Operation.forward:
+        raise TypeError(
+            f"tensor_op: {operation.__name__} has no forward rule. "
+            "Give it a static method forward(ctx, ...)."
+        )
+    for which in ("forward", "backward"):  # forgiving: the lecture's slides forget @staticmethod
+        rule = operation.__dict__.get(which)
+        if inspect.isfunction(rule):
+            setattr(operation, which, staticmethod(rule))
+    if operation.backward is Operation.backward:
+        operation.backward = staticmethod(_missing_rule(operation))  # type: ignore[method-assign]
+    operation.declared_forward = staticmethod(operation.forward)
+    operation.declared_backward = staticmethod(operation.backward)
+    operation.__new__ = staticmethod(_call)  # type: ignore[assignment, method-assign]
+    signature = inspect.signature(operation.forward)
+    operation.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=list(signature.parameters.values())[1:]
+    )
+    return operation
+
+
+def _missing_rule(operation: type[Operation]) -> Rule:
+    """Return a backward rule that says what is missing, and where it is to be written."""
+    name, assignment = operation.__name__, operation.exercise
+
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        """Say that this backward rule is still to be written."""
+        __tracebackhide__ = True
+        if assignment is None:
+            raise NotImplementedError(f"{name} has no backward rule. Give the class a backward.")
+        decorator = f"@implements(ops.{name})" if operation.whole else f"@backward_of(ops.{name})"
+        raise UndoneExerciseError(
+            f"{name} has no backward rule yet: it is the exercise '{name}' of assignment "
+            f"{assignment}. Write it in a cell under {decorator}, run that cell, and try again."
+        )
+
+    return backward
+
+
+def is_undone(operation: type[Operation]) -> bool:
+    """Whether the backward rule of this exercise has not been written yet."""
+    return operation.exercise is not None and operation.backward is operation.declared_backward
+
+
+# --- the student's way in ------------------------------------------------------------------
+
+_replaced: set[type[Operation]] = set()
+
+
+def backward_of(operation: type[Operation]) -> Callable[[Rule], Rule]:
+    """Store a function as the backward rule of `operation` (decorator).
+
+    The function is returned unchanged. Running the cell again replaces the rule; graphs,
+    operators and training loops use it at once.
+
+    Examples
+    --------
+    >>> @backward_of(ops.add)
+    ... def add_backward(ctx, grad_output):
+    ...     return grad_output, grad_output
+    """
+    _require_declared("backward_of", operation)
+
+    def store(rule: Rule) -> Rule:
+        if not callable(rule) or isinstance(rule, type):
+            raise TypeError(
+                f"backward_of(ops.{operation.__name__}): expected a function "
+                "(ctx, grad_output) below the decorator."
+            )
+        operation.backward = staticmethod(rule)  # type: ignore[method-assign]
+        _replaced.add(operation)
+        return rule
+
+    return store
+
+
+def implements(operation: type[Operation]) -> Callable[[OperationClass], OperationClass]:
+    """Use a whole operation, forward and backward, in place of the package's (class decorator).
+
+    The class becomes callable on tensors, takes over what the package declares of `operation`,
+    and everything that uses ``ops.<operation>`` uses its two rules from now on.
+    """
+    _require_declared("implements", operation)
+
+    def store(own: OperationClass) -> OperationClass:
+        if not (isinstance(own, type) and issubclass(own, Operation)):
+            raise TypeError(
+                f"implements(ops.{operation.__name__}): expected a class that inherits from "
+                "Operation below the decorator."
+            )
+        own.exercise = operation.exercise
+        own.whole = operation.whole
+        own.broadcasts = operation.broadcasts
+        own.symbol = operation.symbol
+        own.domain = operation.domain
+        tensor_op(own)
+        operation.forward = staticmethod(own.forward)  # type: ignore[method-assign]
+        operation.backward = staticmethod(own.backward)  # type: ignore[method-assign]
+        _replaced.add(operation)
+        return own
+
+    return store
+
+
+def reset_rules() -> None:
+    """Put every operation back to what the package declares: exercises are open again."""
+    for operation in _replaced:
+        operation.forward = staticmethod(operation.declared_forward)  # type: ignore[method-assign]
+        operation.backward = staticmethod(operation.declared_backward)  # type: ignore[method-assign]
+    _replaced.clear()
+
+
+def replaced_operations() -> frozenset[type[Operation]]:
+    """Return the operations whose rules were given by `backward_of` or `implements`."""
+    return frozenset(_replaced)
+
+
+def _require_declared(decorator: str, operation: object) -> None:
+    if not (isinstance(operation, type) and issubclass(operation, Operation)):
+        raise TypeError(
+            f"{decorator}: expected an operation of the package, such as {decorator}(ops.mul), "
+            f"got {operation!r}."
+        )
