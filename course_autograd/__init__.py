@@ -4,4 +4,13 @@ from course_autograd import ops
 from course_autograd.operation import Operation, backward_of, implements, reset_rules, tensor_op
 from course_autograd.tensor import Tensor, no_grad
 
-__all__ = ["Operation", "Tensor", "backward_of", "implements", "no_grad", "ops", "reset_rules", "tensor_op"]
+__all__ = [
+    "Operation",
+    "Tensor",
+    "backward_of",
+    "implements",
+    "no_grad",
+    "ops",
+    "reset_rules",
+    "tensor_op",
+]

@@ -104,8 +104,7 @@ def conform(
     wanted = f"expected a tuple with {plural(expected, 'gradient')}, one per input"
     if gradients is None:
         raise GradientContractError(
-            f"{name}: the backward rule returned None; {wanted}. "
-            "Does it end in a return statement?"
+            f"{name}: the backward rule returned None; {wanted}. Does it end in a return statement?"
         )
     if isinstance(gradients, np.ndarray | np.generic | int | float):
         fix = "return (gradient,) with the comma" if expected == 1 else "return them as a tuple"

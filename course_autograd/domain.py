@@ -20,12 +20,12 @@ Options = Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]]
 
 def anywhere(rng: np.random.Generator, shape: Shape) -> Array:
     """Numbers of both signs, between 0.3 and 1.7 in size: away from 0, never too steep."""
-    return rng.uniform(0.3, 1.7, shape) * rng.choice([-1.0, 1.0], shape)
+    return np.asarray(rng.uniform(0.3, 1.7, shape) * rng.choice([-1.0, 1.0], shape))
 
 
 def positive(rng: np.random.Generator, shape: Shape) -> Array:
     """Numbers between 0.3 and 3."""
-    return rng.uniform(0.3, 3.0, shape)
+    return np.asarray(rng.uniform(0.3, 3.0, shape))
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class UndoneExerciseError(CourseError, NotImplementedError):
     """A backward rule was needed that is still an exercise."""
 
 
-class CheckFailed(CourseError, AssertionError):
+class CheckFailed(CourseError, AssertionError):  # noqa: N818 - reads as a sentence
     """A ``check(...)`` found a mistake. The report has been printed before this is raised."""
 
     def _render_traceback_(self) -> list[str]:
@@ -64,7 +64,7 @@ def own_frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
 
 
 def short_traceback(error: BaseException, frames: int = 4) -> list[str]:
-    """Format `error` in at most about 14 lines: the reader's last `frames` frames and the message."""
+    """Format `error` in about 14 lines: the reader's last `frames` frames and the message."""
     lines = [f"{type(error).__name__} in your code (most recent call last):"]
     shown = own_frames(error.__traceback__)[-frames:]
     for frame in shown:

@@ -38,14 +38,18 @@ class Operation:
     whole: ClassVar[bool] = False
     symbol: ClassVar[str] = ""
     domain: ClassVar[Domain | None] = None
+    _on_tensors: ClassVar[bool] = False
     declared_forward: ClassVar[Rule]
     declared_backward: ClassVar[Rule]
 
     def __new__(cls, *inputs: Any, **options: Any) -> Tensor:  # type: ignore[misc]
-        """Refuse: only a decorated operation can be called on tensors."""
-        raise CourseError(
-            f"{cls.__name__} is not callable on tensors yet. Write @tensor_op above the class."
-        )
+        """Apply the operation to tensors, numbers and arrays; return the new node of the graph."""
+        __tracebackhide__ = True
+        if not cls._on_tensors:
+            raise CourseError(
+                f"{cls.__name__} is not callable on tensors yet. Write @tensor_op above the class."
+            )
+        return apply(cls, inputs, options)
 
     @staticmethod
     def forward(ctx: list[Any], *inputs: Any, **options: Any) -> Any:
@@ -86,12 +90,6 @@ class Operation:
         raise NotImplementedError("this operation has no backward rule")
 
 
-def _call(cls: type[Operation], *inputs: Any, **options: Any) -> Tensor:
-    """Apply the operation to tensors, numbers and arrays; return the new node of the graph."""
-    __tracebackhide__ = True
-    return apply(cls, inputs, options)
-
-
 def tensor_op(operation: OperationClass) -> OperationClass:
     """Make an `Operation` subclass callable on tensors (class decorator).
 
@@ -117,7 +115,7 @@ def tensor_op(operation: OperationClass) -> OperationClass:
         operation.backward = staticmethod(_missing_rule(operation))  # type: ignore[method-assign]
     operation.declared_forward = staticmethod(operation.forward)
     operation.declared_backward = staticmethod(operation.backward)
-    operation.__new__ = staticmethod(_call)  # type: ignore[assignment, method-assign]
+    operation._on_tensors = True
     signature = inspect.signature(operation.forward)
     operation.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=list(signature.parameters.values())[1:]
@@ -129,7 +127,7 @@ def _missing_rule(operation: type[Operation]) -> Rule:
     """Return a backward rule that says what is missing, and where it is to be written."""
     name, assignment = operation.__name__, operation.exercise
 
-    def backward(ctx: Any, grad_output: Any) -> Any:
+    def backward(ctx: Any, grad_output: Any) -> Any:  # noqa: ARG001 - the API's names
         """Say that this backward rule is still to be written."""
         __tracebackhide__ = True
         if assignment is None:

@@ -6,7 +6,7 @@ the operation, its inputs, and what the forward rule saved; nothing else is need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     import networkx as nx
 
 Array = npt.NDArray[Any]
+# Looked up once per node of a graph, so by their shortest names.
+float64, ndarray = np.float64, np.ndarray
 
 # Operators look their operation up here; `course_autograd.ops` fills the table, so that this
 # module never imports it.
-OPERATORS: dict[str, Callable[..., Tensor]] = {}
+OPERATORS: dict[str, Any] = {}
 
 
 class _Recording:
@@ -72,8 +74,6 @@ def as_value(value: object) -> Any:
     ValueTypeError
         For strings, complex numbers, objects and lists of unequal lengths.
     """
-    if type(value) is float:
-        return np.float64(value)
     if isinstance(value, Tensor):
         value = value.value
     try:
@@ -117,6 +117,8 @@ class Tensor:
         The tensors this one was computed from; empty for a leaf.
     inputs : tuple
         The operation's inputs as given: tensors and constants.
+    needs : tuple of bool
+        Which of the inputs need a gradient.
     operation : type or None
         The operation that made this tensor; None for a leaf.
     """
@@ -126,6 +128,7 @@ class Tensor:
         "grad",
         "inputs",
         "name",
+        "needs",
         "operation",
         "options",
         "parents",
@@ -140,6 +143,7 @@ class Tensor:
     grad: Any
     parents: tuple[Tensor, ...]
     inputs: tuple[Any, ...]
+    needs: tuple[bool, ...]
     operation: Any
     options: dict[str, Any] | None
     saved: tuple[Any, ...]
@@ -149,10 +153,9 @@ class Tensor:
     def __init__(
         self, value: object, name: str | None = None, *, requires_grad: bool = True
     ) -> None:
-        self.value = as_value(value)
+        self.value = float64(value) if type(value) is float else as_value(value)
         self.grad = None
-        self.parents = ()
-        self.inputs = ()
+        self.parents = self.inputs = self.needs = ()
         self.operation = None
         self.options = None
         self.saved = ()
@@ -230,8 +233,8 @@ class Tensor:
         """
         if self.value.shape != ():
             raise NotScalarError(
-                f"backward: expected a scalar (shape ()), got a tensor of shape {self.value.shape}. "
-                "Reduce it to one number first, for example with .sum() or .mean()."
+                "backward: expected a scalar (shape ()), got a tensor of shape "
+                f"{self.value.shape}. Reduce it to one number first, for example with .sum()."
             )
         backpropagate(self, self.value.dtype.type(1), keep_inner=keep_inner)
 
@@ -241,7 +244,7 @@ class Tensor:
         Edges go from a parent to what was computed from it, so that ``networkx.topological_sort``
         gives an order of computation, and its reverse an order for backpropagation.
         """
-        import networkx  # slow to import, and only needed here  # noqa: PLC0415
+        import networkx  # slow to import, and only needed here
 
         graph: nx.DiGraph[Tensor] = networkx.DiGraph()
         graph.add_node(self)
@@ -258,69 +261,69 @@ class Tensor:
     # --- operators, looked up in OPERATORS --------------------------------------------------
 
     def __add__(self, other: object) -> Tensor:
-        return OPERATORS["add"](self, other)
+        return apply(OPERATORS["add"], (self, other), {})
 
     def __radd__(self, other: object) -> Tensor:
-        return OPERATORS["add"](other, self)
+        return apply(OPERATORS["add"], (other, self), {})
 
     def __sub__(self, other: object) -> Tensor:
-        return OPERATORS["subtract"](self, other)
+        return apply(OPERATORS["subtract"], (self, other), {})
 
     def __rsub__(self, other: object) -> Tensor:
-        return OPERATORS["subtract"](other, self)
+        return apply(OPERATORS["subtract"], (other, self), {})
 
     def __mul__(self, other: object) -> Tensor:
-        return OPERATORS["mul"](self, other)
+        return apply(OPERATORS["mul"], (self, other), {})
 
     def __rmul__(self, other: object) -> Tensor:
-        return OPERATORS["mul"](other, self)
+        return apply(OPERATORS["mul"], (other, self), {})
 
     def __truediv__(self, other: object) -> Tensor:
-        return OPERATORS["divide"](self, other)
+        return apply(OPERATORS["divide"], (self, other), {})
 
     def __rtruediv__(self, other: object) -> Tensor:
-        return OPERATORS["divide"](other, self)
+        return apply(OPERATORS["divide"], (other, self), {})
 
     def __matmul__(self, other: object) -> Tensor:
-        return OPERATORS["matmul"](self, other)
+        return apply(OPERATORS["matmul"], (self, other), {})
 
     def __rmatmul__(self, other: object) -> Tensor:
-        return OPERATORS["matmul"](other, self)
+        return apply(OPERATORS["matmul"], (other, self), {})
 
     def __neg__(self) -> Tensor:
-        return OPERATORS["negate"](self)
+        return apply(OPERATORS["negate"], (self,), {})
 
     def __pow__(self, exponent: float) -> Tensor:
-        return OPERATORS["power"](self, exponent=exponent)
+        return apply(OPERATORS["power"], (self,), {"exponent": exponent})
 
     def __getitem__(self, index: Any) -> Tensor:
-        return OPERATORS["getitem"](self, index=index)
+        return apply(OPERATORS["getitem"], (self,), {"index": index})
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Sum over `axis` (all axes by default)."""
-        return OPERATORS["sum"](self, axis=axis, keepdims=keepdims)
+        return apply(OPERATORS["sum"], (self,), {"axis": axis, "keepdims": keepdims})
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Arithmetic mean over `axis` (all axes by default)."""
-        return OPERATORS["mean"](self, axis=axis, keepdims=keepdims)
+        return apply(OPERATORS["mean"], (self,), {"axis": axis, "keepdims": keepdims})
 
     def max(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Largest entry along `axis` (of all by default)."""
-        return OPERATORS["max"](self, axis=axis, keepdims=keepdims)
+        return apply(OPERATORS["max"], (self,), {"axis": axis, "keepdims": keepdims})
 
     def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
         """Return the same entries in another shape."""
         whole = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        return OPERATORS["reshape"](self, shape=whole)
+        return apply(OPERATORS["reshape"], (self,), {"shape": whole})
 
     def transpose(self, axes: tuple[int, ...] | None = None) -> Tensor:
         """Permute the axes (reverse them by default)."""
-        return OPERATORS["transpose"](self, axes=axes)
+        return apply(OPERATORS["transpose"], (self,), {"axes": axes})
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - NumPy's name
         """The transpose."""
-        return OPERATORS["transpose"](self, axes=None)
+        return apply(OPERATORS["transpose"], (self,), {"axes": None})
 
 
 # --- building the graph --------------------------------------------------------------------
@@ -330,71 +333,78 @@ def constant(value: Any) -> Any:
     """Return an input that is no tensor as a Python number or an array.
 
     Numbers stay Python numbers, so that float32 tensors stay float32 beside them.
+
+    Raises
+    ------
+    ValueTypeError
+        For everything that is not made of real numbers.
     """
     kind = type(value)
     if kind is float or kind is int:
         return value
-    if kind is not np.ndarray:
-        value = np.asarray(value)
-    if value.dtype.kind not in "fiub":
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
         raise ValueTypeError(
             f"expected a tensor, a number or an array of numbers, got {describe(value)} "
-            f"with dtype {value.dtype}."
+            f"with dtype {array.dtype}."
         )
-    return value if value.ndim else value.item()
+    return array if array.ndim else array.item()
 
 
 def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
     """Run an operation's forward rule on the values of `inputs` and return the new node."""
     __tracebackhide__ = True
-    values = []
-    parents = inputs
-    requires_grad = False
+    values: list[Any] = []
+    needs: tuple[bool, ...] = ()
+    plain = True  # every input is a tensor
     for given in inputs:
         if isinstance(given, Tensor):
             values.append(given.value)
-            if given.requires_grad:
-                requires_grad = True
+            needs += NEEDED if given.requires_grad else NOT_NEEDED
         else:
             values.append(constant(given))
-            parents = ()
+            needs += NOT_NEEDED
+            plain = False
     ctx: list[Any] = []
     try:
         value = operation.forward(ctx, *values, **options)
     except Exception as error:
-        shapes = ", ".join(str(np.shape(v)) for v in values)
-        error.add_note(f"(in the forward rule of {operation.__name__}, inputs of shape {shapes})")
+        _note(error, "forward", operation, "inputs", values)
         raise
-    if type(value) is not np.float64 and (
-        type(value) is not np.ndarray or value.dtype.kind != "f" or not value.ndim
+    if type(value) is not float64 and (
+        type(value) is not ndarray or value.dtype.kind != "f" or not value.ndim
     ):
         value = _output(operation, value)
-    node = Tensor.__new__(Tensor)
+    node = new_tensor(Tensor)
     node.value = value
-    node.grad = None
-    node.name = None
-    if requires_grad and _Recording.on:
+    node.grad = node.name = None
+    if True in needs and _Recording.on:
         node.operation = operation
         node.requires_grad = True
         node.saved = tuple(ctx)
         node.options = options or None
-        if parents:
-            node.inputs = inputs
-            node.parents = inputs
+        node.needs = SAME_NEEDS.setdefault(needs, needs)
+        if plain:
+            node.parents = node.inputs = inputs
         else:
-            node.inputs = tuple(
-                [
-                    given if isinstance(given, Tensor) else v
-                    for given, v in zip(inputs, values, strict=True)
-                ]
-            )
-            node.parents = tuple([given for given in inputs if isinstance(given, Tensor)])
+            parents = []
+            for position, given in enumerate(inputs):
+                if isinstance(given, Tensor):
+                    parents.append(given)
+                    values[position] = given
+            node.parents = tuple(parents)
+            node.inputs = tuple(values)
     else:
-        node.operation = None
+        node.operation = node.options = None
         node.requires_grad = False
-        node.saved = node.inputs = node.parents = ()
-        node.options = None
+        node.saved = node.parents = node.inputs = node.needs = ()
     return node
+
+
+new_tensor = object.__new__
+NEEDED, NOT_NEEDED = (True,), (False,)
+# Nodes share their tuples of needs: there are few different ones, and many nodes.
+SAME_NEEDS: dict[tuple[bool, ...], tuple[bool, ...]] = {}
 
 
 def _output(operation: Any, value: object) -> Any:
@@ -404,7 +414,9 @@ def _output(operation: Any, value: object) -> Any:
             f"{operation.__name__}: the forward rule returned None; expected one array. "
             "Does it end in a return statement?"
         )
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f":
+    if isinstance(value, float64 | np.float32):
+        return value
+    if isinstance(value, ndarray) and value.dtype.kind == "f":
         return value if value.ndim else value[()]
     try:
         return as_value(value)
@@ -412,24 +424,34 @@ def _output(operation: Any, value: object) -> Any:
         raise ValueTypeError(f"{operation.__name__}: the forward rule returned {error}") from error
 
 
+def _note(error: Exception, rule: str, operation: Any, what: str, values: list[Any]) -> None:
+    """Add to an error raised inside a rule which rule it was, and the shapes it was given."""
+    shapes = ", ".join(str(np.shape(value)) for value in values)
+    error.add_note(f"(in the {rule} rule of {operation.__name__}; {what} of shape {shapes})")
+
+
 # --- going back ----------------------------------------------------------------------------
 
 
 def computation_order(root: Tensor) -> list[Tensor]:
-    """Return the tensors above `root` that need a gradient, every parent before its children."""
+    """Return the computed tensors above `root` that need a gradient, in an order of computation.
+
+    Every tensor comes after its parents. Leaves are left out: they send no messages. The search
+    goes to the parents first and uses a list as its stack, so graphs may be as deep as they like.
+    """
     order: list[Tensor] = []
     visited: set[Tensor] = set()
-    stack: list[Tensor | None] = [root]
+    stack: list[Any] = [root] if root.operation is not None else []
     while stack:
         node = stack.pop()
         if node is None:  # a marker: everything above the node beneath it is done
-            order.append(stack.pop())  # type: ignore[arg-type]
+            order.append(stack.pop())
         elif node not in visited:
             visited.add(node)
             stack.append(node)
             stack.append(None)
             for parent in node.parents:
-                if parent.requires_grad and parent not in visited:
+                if parent.operation is not None and parent not in visited:
                     stack.append(parent)
     return order
 
@@ -440,20 +462,32 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
     This is the engine's inner way in: `root` need not be a scalar.
     """
     __tracebackhide__ = True
-    order = computation_order(root)
-    for node in order:
-        if node.operation is not None:
-            node.grad = None  # inner gradients of an earlier pass are stale
     if root.operation is None:
         root.grad = upstream if root.grad is None else root.grad + upstream
         return
+    order = computation_order(root)
+    for node in order:
+        node.grad = None  # what an earlier pass left at inner nodes is stale
     root.grad = upstream
     order.reverse()
     for node in order:
-        if node.operation is not None:
-            _send_messages(node)
-            if not keep_inner:
-                node.grad = None
+        grad_output = node.grad
+        gradients = checked_rule(node, grad_output)
+        for parent, gradient, needed in zip(node.inputs, gradients, node.needs, strict=True):
+            if not needed:
+                continue
+            if parent.grad is not None:
+                parent.grad = parent.grad + gradient  # never in place: the array may be shared
+            elif (
+                parent.operation is None
+                and type(gradient) is ndarray
+                and _shared(gradient, grad_output, gradients, node.saved)
+            ):
+                parent.grad = gradient.copy()  # leaves own theirs: optimizers write into it
+            else:
+                parent.grad = gradient
+        if not keep_inner:
+            node.grad = None
 
 
 def run_rule(
@@ -466,60 +500,39 @@ def run_rule(
     try:
         return operation.backward(ctx, grad_output)
     except Exception as error:
-        error.add_note(
-            f"(in the backward rule of {operation.__name__}, "
-            f"grad_output of shape {np.shape(grad_output)})"
-        )
+        _note(error, "backward", operation, "grad_output", [grad_output])
         raise
 
 
-def _send_messages(node: Tensor) -> None:
-    """Run the backward rule of `node` and add its gradients to its inputs."""
+def checked_rule(node: Tensor, grad_output: Any) -> Any:
+    """Run the backward rule of `node` and hold what it returns against the gradient contract."""
     __tracebackhide__ = True
-    operation, inputs, grad_output = node.operation, node.inputs, node.grad
-    needs = tuple([isinstance(given, Tensor) and given.requires_grad for given in inputs])
-    gradients = run_rule(operation, node.saved, needs, grad_output)
-    if not _as_promised(gradients, inputs, needs):
-        gradients = conform(
-            operation.__name__,
-            gradients,
-            [given.value if isinstance(given, Tensor) else given for given in inputs],
-            node.value.shape,
-            broadcasts=operation.broadcasts,
-            needs=needs,
-        )
-    for parent, gradient, needed in zip(inputs, gradients, needs, strict=True):
-        if not needed:
-            continue
-        if parent.grad is not None:
-            parent.grad = parent.grad + gradient  # never in place: the array may be shared
-        elif parent.operation is None and _shared(gradient, grad_output, gradients, node.saved):
-            parent.grad = gradient.copy()  # leaves own their array: optimizers write into it
+    gradients = run_rule(node.operation, node.saved, node.needs, grad_output)
+    # The common case is decided here, cheaply; `conform` decides the rest, and finds the words.
+    if type(gradients) is tuple and len(gradients) == len(node.inputs):
+        for given, gradient, needed in zip(node.inputs, gradients, node.needs, strict=True):
+            if needed:
+                value = given.value
+                kind = type(value)
+                if type(gradient) is not kind or (
+                    kind is ndarray
+                    and (gradient.shape != value.shape or gradient.dtype is not value.dtype)
+                ):
+                    break
         else:
-            parent.grad = gradient
-
-
-def _as_promised(gradients: Any, inputs: tuple[Any, ...], needs: tuple[bool, ...]) -> bool:
-    """Whether `gradients` keep the contract to the letter (the common case, decided cheaply)."""
-    if type(gradients) is not tuple or len(gradients) != len(inputs):
-        return False
-    for given, gradient, needed in zip(inputs, gradients, needs, strict=True):
-        if needed:
-            value = given.value
-            kind = type(value)
-            if type(gradient) is not kind:
-                return False
-            if kind is np.ndarray and (
-                gradient.shape != value.shape or gradient.dtype != value.dtype
-            ):
-                return False
-    return True
+            return gradients
+    return conform(
+        node.operation.__name__,
+        gradients,
+        [given.value if isinstance(given, Tensor) else given for given in node.inputs],
+        node.value.shape,
+        broadcasts=node.operation.broadcasts,
+        needs=node.needs,
+    )
 
 
 def _shared(gradient: Any, grad_output: Any, gradients: Any, saved: tuple[Any, ...]) -> bool:
     """Whether somebody else may hold the array `gradient`, so that a leaf must not adopt it."""
-    if type(gradient) is not np.ndarray:
-        return False
     if gradient is grad_output or gradient.base is not None:
         return True
     if any(gradient is kept for kept in saved):
