@@ -37,6 +37,14 @@ class ShapeError(CourseError, ValueError):
     """The shapes of the inputs do not fit the operation."""
 
 
+class OptionError(CourseError, ValueError):
+    """A constant of an operation (an axis, an exponent, labels, rows) that cannot be meant."""
+
+
+class IndexRangeError(OptionError, IndexError):
+    """An index outside the tensor; an IndexError too, so that ``for row in tensor`` ends."""
+
+
 class GradientContractError(CourseError, ValueError):
     """What a backward rule returned is not one real gradient of the right shape per input."""
 

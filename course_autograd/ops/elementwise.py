@@ -1,4 +1,4 @@
-"""Elementwise operations: they broadcast, and the engine sums gradients back."""
+"""Functions of one variable, elementwise: exponential, logarithm and activations."""
 
 from __future__ import annotations
 
@@ -6,52 +6,98 @@ from typing import Any
 
 import numpy as np
 
-from course_autograd.domain import Domain, Example
+from course_autograd.domain import Domain, Extreme, Kink, positive
 from course_autograd.operation import Operation, tensor_op
+from course_autograd.ops.arithmetic import SINGLES
 
-PAIRS = (
-    Example("scalars", ((), ())),
-    Example("arrays", ((3, 4), (3, 4))),
-    Example("arrays", ((5,), (5,))),
-    Example("broadcasting", ((3, 4), (4,))),
-    Example("broadcasting", ((2, 1), (1, 3))),
-    Example("broadcasting", ((), (3, 2))),
-)
+FAR = np.array([-1000.0, -40.0, 0.5, 40.0, 1000.0])
 
 
 @tensor_op
-class add(Operation):  # noqa: N801 - operations are named as functions
-    """z = x + y, elementwise."""
+class exp(Operation):
+    """z = e to the power x, elementwise. ctx holds [output]."""
 
-    broadcasts = True
-    symbol = "+"
-    domain = Domain(PAIRS)
+    exercise = "02_sigmoid"
+    domain = Domain(SINGLES)
 
     @staticmethod
-    def forward(ctx: list[Any], x: Any, y: Any) -> Any:
-        """Return x + y."""
-        return x + y
+    def forward(ctx: list[Any], x: Any) -> Any:
+        """Return e ** x; save [output]."""
+        output = np.exp(x)
+        ctx.append(output)
+        return output
+
+
+@tensor_op
+class log(Operation):
+    """z = natural logarithm of x, elementwise; x is positive. ctx holds [x]."""
+
+    domain = Domain(SINGLES, (positive,))
+
+    @staticmethod
+    def forward(ctx: list[Any], x: Any) -> Any:
+        """Return log(x); save [x]."""
+        ctx.append(x)
+        return np.log(x)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
-        """Distribute the upstream gradient to both inputs."""
-        return grad_output, grad_output
+        """Return the upstream per x: the derivative of log is 1 / x."""
+        (x,) = ctx
+        return (grad_output / x,)
 
 
 @tensor_op
-class mul(Operation):  # noqa: N801
-    """z = x * y, elementwise. ctx holds [x, y]."""
+class sigmoid(Operation):
+    """z = 1 / (1 + e^-x), elementwise, without overflow for large inputs of either sign.
 
-    broadcasts = True
-    exercise = "01_chain_rule"
-    symbol = "×"
-    domain = Domain(PAIRS)
+    What to save in ctx is part of the exercise; the package saves nothing.
+    """
+
+    exercise = "02_sigmoid"
+    whole = True
+    symbol = "σ"
+    domain = Domain(SINGLES, extremes=(Extreme((FAR,)), Extreme((-1000.0,))))
 
     @staticmethod
-    def forward(ctx: list[Any], x: Any, y: Any) -> Any:
-        """Return x * y; save [x, y]."""
-        ctx.extend((x, y))
-        return x * y
+    def forward(ctx: list[Any], x: Any) -> Any:
+        """Return the logistic function of x."""
+        decay = np.exp(-np.abs(x))  # at most 1, whatever the sign
+        return np.where(np.less(x, 0.0), decay, 1.0) / (1.0 + decay)
 
 
-_ = np
+@tensor_op
+class tanh(Operation):
+    """z = hyperbolic tangent of x, elementwise. ctx holds [output]."""
+
+    exercise = "04_mlp"
+    domain = Domain(SINGLES, extremes=(Extreme((FAR,)),))
+
+    @staticmethod
+    def forward(ctx: list[Any], x: Any) -> Any:
+        """Return tanh(x); save [output]."""
+        output = np.tanh(x)
+        ctx.append(output)
+        return output
+
+
+@tensor_op
+class relu(Operation):
+    """z = max(0, x), elementwise.
+
+    At x = 0 there is no derivative; any number from 0 to 1 is right. What to save in ctx is part
+    of the exercise; the package saves nothing.
+    """
+
+    exercise = "04_mlp"
+    whole = True
+    domain = Domain(
+        SINGLES,
+        kinks=(Kink((np.array([1.2, 0.0, -0.7]),)), Kink((0.0,))),
+        extremes=(Extreme((FAR,)),),
+    )
+
+    @staticmethod
+    def forward(ctx: list[Any], x: Any) -> Any:
+        """Return the positive part of x."""
+        return np.maximum(x, 0.0)

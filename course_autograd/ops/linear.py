@@ -1,0 +1,114 @@
+"""Linear algebra: the matrix product, the bias of a layer, the squared norm of the lecture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from course_autograd.domain import Domain, Example
+from course_autograd.errors import ShapeError
+from course_autograd.operation import Operation, tensor_op
+
+
+@tensor_op
+class matmul(Operation):
+    """z = x @ y for matrices and vectors, with NumPy's rules for shapes. ctx holds [x, y].
+
+    (n, k) @ (k, m) gives (n, m); (n, k) @ (k,) gives (n,); (k,) @ (k, m) gives (m,); and
+    (k,) @ (k,) gives a scalar.
+    """
+
+    exercise = "03_norm_squared"
+    symbol = "@"
+    domain = Domain(
+        (
+            Example("matrix @ matrix", ((2, 3), (3, 4))),
+            Example("matrix @ matrix", ((5, 2), (2, 3))),
+            Example("matrix @ vector", ((2, 3), (3,))),
+            Example("matrix @ vector", ((4, 2), (2,))),
+            Example("vector @ matrix", ((3,), (3, 4))),
+            Example("vector @ matrix", ((5,), (5, 2))),
+            Example("vector @ vector", ((4,), (4,))),
+        )
+    )
+
+    @staticmethod
+    def forward(ctx: list[Any], x: Any, y: Any) -> Any:
+        """Return x @ y; save [x, y]."""
+        left, right = np.shape(x), np.shape(y)
+        if len(left) not in (1, 2) or len(right) not in (1, 2):
+            raise ShapeError(
+                f"matmul: expected matrices or vectors, got shapes {left} and {right}. "
+                "Use * to multiply with a scalar."
+            )
+        if left[-1] != right[0]:
+            raise ShapeError(
+                f"matmul: expected the last size of x to be the first size of y, got shapes {left} "
+                f"and {right}: {left[-1]} is not {right[0]}. "
+                "Does one of them have to be transposed (.T)?"
+            )
+        ctx.extend((x, y))
+        return x @ y
+
+
+@tensor_op
+class add_bias(Operation):
+    """z = x + b: add the row b (M,) to every row of x (N, M).
+
+    This operation does not declare that it broadcasts: its backward rule sums over the axis along
+    which b was repeated. What to save in ctx is part of the exercise; the package saves nothing.
+    """
+
+    exercise = "03_norm_squared"
+    whole = True
+    symbol = "+ b"
+    domain = Domain(
+        (
+            Example("one row", ((1, 3), (3,))),
+            Example("arrays", ((3, 4), (4,))),
+            Example("arrays", ((5, 2), (2,))),
+        )
+    )
+
+    @staticmethod
+    def forward(ctx: list[Any], x: Any, b: Any) -> Any:
+        """Return x + b."""
+        rows, bias = np.shape(x), np.shape(b)
+        if len(rows) != 2 or bias != rows[1:]:
+            raise ShapeError(
+                f"add_bias: expected x of shape (N, M) and b of shape (M,), got {rows} and {bias}. "
+                "The bias has one entry per column of x."
+            )
+        return x + b
+
+
+@tensor_op
+class norm_squared(Operation):
+    """z = ||W x||², the sum of q_i² where q = W x; W is (m, n), x is (n,), z a scalar.
+
+    What to save in ctx is part of the exercise; the package saves nothing.
+    """
+
+    exercise = "03_norm_squared"
+    whole = True
+    symbol = "‖Wx‖²"
+    domain = Domain(
+        (
+            Example("one row", ((1, 3), (3,))),
+            Example("arrays", ((3, 4), (4,))),
+            Example("arrays", ((5, 2), (2,))),
+        )
+    )
+
+    @staticmethod
+    def forward(ctx: list[Any], W: Any, x: Any) -> Any:
+        """Return the squared Euclidean norm of W x."""
+        matrix, vector = np.shape(W), np.shape(x)
+        if len(matrix) != 2 or vector != matrix[1:]:
+            raise ShapeError(
+                f"norm_squared: expected W of shape (m, n) and x of shape (n,), got {matrix} and "
+                f"{vector}. W has one column per entry of x."
+            )
+        q = W @ x
+        return q @ q
