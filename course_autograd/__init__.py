@@ -1,6 +1,6 @@
 """Computation graphs and backpropagation, one operation at a time."""
 
-from course_autograd import ops
+from course_autograd import data, nn, ops, optim
 from course_autograd.operation import Operation, backward_of, implements, reset_rules, tensor_op
 from course_autograd.tensor import Tensor, no_grad
 
@@ -8,9 +8,12 @@ __all__ = [
     "Operation",
     "Tensor",
     "backward_of",
+    "data",
     "implements",
+    "nn",
     "no_grad",
     "ops",
+    "optim",
     "reset_rules",
     "tensor_op",
 ]

@@ -1,0 +1,262 @@
+"""Optimizers: they change parameters along their gradients.
+
+An optimizer writes into arrays that it made itself, never into an array that came from outside:
+before its first step on a parameter it gives the parameter a copy of its value, and again
+whenever somebody else has put another array there. So two tensors never move together by
+accident, and from the second step on nothing is allocated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from course_autograd.state import State, matching
+from course_autograd.tensor import Tensor
+
+Array = npt.NDArray[Any]
+
+
+class Optimizer:
+    """Parent of the optimizers: which parameters, and how many steps were made.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        A list or a generator. A tensor given twice is moved once.
+    lr : float
+        Learning rate: how far one step goes.
+
+    Attributes
+    ----------
+    steps : int
+        Number of steps made so far.
+
+    Raises
+    ------
+    ValueError
+        If there are no parameters or `lr` is not a positive number.
+    TypeError
+        If something among `parameters` is not a leaf tensor that needs a gradient.
+    """
+
+    # Names of the running averages a subclass keeps: one array per parameter and name.
+    averages: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
+        self.parameters = _distinct_leaves(type(self).__name__, parameters)
+        self.lr = _number(type(self).__name__, "lr", lr, above=0.0)
+        self.steps = 0
+        count = len(self.parameters)
+        self._running: dict[str, list[Array]] = {
+            name: [np.zeros(p.shape, p.dtype) for p in self.parameters] for name in self.averages
+        }
+        self._owned: list[Any] = [None] * count
+        self._scratch: list[Array | None] = [None] * count
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient; leave the others, and all gradients, alone."""
+        self.steps += 1
+        for position, parameter in enumerate(self.parameters):
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            value = parameter.value
+            if type(value) is not np.ndarray:  # a scalar: NumPy scalars cannot be changed in place
+                box = np.array(value)
+                self._move(position, box, np.asarray(gradient), np.empty_like(box))
+                parameter.value = box[()]
+                continue
+            if value is not self._owned[position]:
+                value = self._owned[position] = parameter.value = value.copy()
+                self._scratch[position] = np.empty_like(value)
+            scratch = self._scratch[position]
+            assert scratch is not None
+            self._move(position, value, gradient, scratch)
+
+    def _move(self, position: int, value: Array, gradient: Array, scratch: Array) -> None:
+        """Change `value` in place; `scratch` has its shape and may be used freely."""
+        raise NotImplementedError
+
+    # --- saving and loading ----------------------------------------------------------------
+
+    def state(self) -> State:
+        """Return copies of the number of steps and of all running averages by name."""
+        state: State = {"steps": np.array(self.steps)}
+        for name, arrays in self._running.items():
+            state |= {f"{name}.{i}": array.copy() for i, array in enumerate(arrays)}
+        return state
+
+    def load_state(self, state: Mapping[str, object]) -> None:
+        """Take over what `state` returned. Settings such as `lr` stay as they are.
+
+        Raises
+        ------
+        StateError
+            If it is the state of another kind of optimizer or of other parameters. Nothing is
+            loaded then.
+        """
+        shapes: dict[str, tuple[int, ...]] = {"steps": ()}
+        for name, arrays in self._running.items():
+            shapes |= {f"{name}.{i}": array.shape for i, array in enumerate(arrays)}
+        given = matching(f"{type(self).__name__}.load_state", shapes, state)
+        self.steps = int(given["steps"])
+        for name, arrays in self._running.items():
+            for i, array in enumerate(arrays):
+                array[...] = given[f"{name}.{i}"]
+
+
+class SGD(Optimizer):
+    r"""Stochastic gradient descent, with momentum if wanted.
+
+    :math:`v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta v`
+
+    with learning rate :math:`\eta`, momentum :math:`\mu` and :math:`v = 0` in the beginning.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+    lr : float
+        Learning rate, positive.
+    momentum : float
+        Between 0 (plain gradient descent) and 1 (excluded).
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0) -> None:
+        self.momentum = _number("SGD", "momentum", momentum, least=0.0, below=1.0)
+        self.averages = ("velocity",) if self.momentum else ()
+        super().__init__(parameters, lr)
+
+    def _move(self, position: int, value: Array, gradient: Array, scratch: Array) -> None:
+        if self.momentum:
+            velocity = self._running["velocity"][position]
+            velocity *= self.momentum
+            velocity += gradient
+            gradient = velocity
+        np.multiply(gradient, self.lr, out=scratch)
+        value -= scratch
+
+
+class Adam(Optimizer):
+    r"""Adam: steps scaled by running averages of the gradient and of its square.
+
+    :math:`m \leftarrow \beta_1 m + (1-\beta_1) g, \quad s \leftarrow \beta_2 s + (1-\beta_2) g^2,
+    \quad w \leftarrow w - \eta\, \hat m / (\sqrt{\hat s} + \varepsilon)`
+
+    where :math:`\hat m = m / (1 - \beta_1^t)` and :math:`\hat s = s / (1 - \beta_2^t)` after
+    :math:`t` steps (Kingma and Ba, "Adam: a method for stochastic optimization", 2015).
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+    lr : float
+        Learning rate, positive.
+    betas : pair of float
+        Decay of the two averages, each between 0 and 1 (excluded).
+    eps : float
+        Keeps the division finite.
+    """
+
+    averages = ("mean", "square")
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        self.betas = (
+            _number("Adam", "betas[0]", betas[0], least=0.0, below=1.0),
+            _number("Adam", "betas[1]", betas[1], least=0.0, below=1.0),
+        )
+        self.eps = _number("Adam", "eps", eps, above=0.0)
+        super().__init__(parameters, lr)
+
+    def _move(self, position: int, value: Array, gradient: Array, scratch: Array) -> None:
+        first, second = self.betas
+        mean, square = self._running["mean"][position], self._running["square"][position]
+        mean *= first
+        np.multiply(gradient, 1.0 - first, out=scratch)
+        mean += scratch
+        square *= second
+        np.multiply(gradient, gradient, out=scratch)
+        scratch *= 1.0 - second
+        square += scratch
+        np.divide(square, 1.0 - second**self.steps, out=scratch)
+        np.sqrt(scratch, out=scratch)
+        scratch += self.eps
+        np.divide(mean, scratch, out=scratch)
+        scratch *= self.lr / (1.0 - first**self.steps)
+        value -= scratch
+
+
+def _distinct_leaves(who: str, parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Return `parameters` as a list without repetitions, or say what is wrong with them."""
+    if isinstance(parameters, Tensor):
+        raise TypeError(f"{who}: expected a list of parameters, got one tensor. Write [tensor].")
+    try:
+        given = list(parameters)
+    except TypeError as error:
+        raise TypeError(
+            f"{who}: expected a list of parameters, got a {type(parameters).__name__}. "
+            "Write model.parameters()."
+        ) from error
+    if not given:
+        raise ValueError(
+            f"{who}: expected at least one parameter, got none. A module finds its parameters "
+            "in its attributes: store layers in self, and tensors to be trained as nn.Parameter."
+        )
+    for position, parameter in enumerate(given):
+        if not isinstance(parameter, Tensor):
+            hint = " Write model.parameters()." if isinstance(parameter, str) else ""
+            raise TypeError(
+                f"{who}: expected tensors, but parameter {position} is a "
+                f"{type(parameter).__name__}.{hint}"
+            )
+        if parameter.operation is not None or not parameter.requires_grad:
+            what = (
+                "was computed by an operation"
+                if parameter.operation is not None
+                else "has requires_grad=False"
+            )
+            raise TypeError(
+                f"{who}: parameter {position} {what}; only leaf tensors that need a gradient "
+                "can be trained. Give the tensors you made yourself."
+            )
+    return list(dict.fromkeys(given))
+
+
+def _number(
+    who: str,
+    what: str,
+    value: float,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float = np.inf,
+) -> float:
+    """Return `value` as a float inside its range, or raise a ValueError that names the range."""
+    limits = f"above {above:g}" if above is not None else f"at least {least:g}"
+    limits += f" and below {below:g}" if np.isfinite(below) else ""
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{who}: expected {what} to be a number {limits}, got {value!r}."
+        ) from error
+    inside = (above is None or number > above) and (least is None or number >= least)
+    if not (inside and number < below):
+        raise ValueError(f"{who}: expected {what} to be a number {limits}, got {value!r}.")
+    return number
+
+
+__all__ = ["SGD", "Adam", "Optimizer"]
