@@ -1,0 +1,561 @@
+# %% [markdown]
+# # 2. The neuron: one step or many
+#
+# **At the end you can**
+#
+# - split a neuron into six small operations and find its gradients by hand and by code;
+# - put these steps together into one operation of your own, and decide what it has to remember;
+# - say what the backward pass costs in memory, and measure it.
+#
+# | part | what you do | minutes | points |
+# |---|---|---|---|
+# | 1 | the neuron by hand | 15 | 3 |
+# | 2 | the neuron as a graph | 5 | |
+# | 3 | three rules: negate, exp, reciprocal | 15 | 6 |
+# | 4 | the fused operation: sigmoid | 25 | 5 |
+# | 5 | staged or fused? | 10 | 2 |
+# | 6 | the neuron learns | 10 | |
+#
+# **You need** what you did in assignment 1: upstream gradient times local derivative, and gradients that add at branches.
+# If you did not finish it, no problem: three rules you need are printed below, ready to use.
+#
+# **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` are yours.
+# `check(...)` tells you at once what it saw, as often as you like.
+#
+# **How to hand in.** Save the notebook, then hand in this one file under the same name. Do not
+# delete or copy the check cells.
+
+# %% role="setup"
+import numpy as np
+
+from course_autograd import Operation, Tensor, backward_of, check, draw, implements, no_grad, ops
+
+# %% [markdown]
+# ## Rules you may use
+#
+# These are worked solutions of assignment 1. Compare them with yours. Another formula with the same values is as good.
+
+# %% role="worked" assignment="01_chain_rule" exercises="mul maximum power"
+
+# %% [markdown]
+# ## Where this goes
+#
+# A **neuron** takes a number, stretches it, shifts it, and turns the result into a number between 0 and 1:
+#
+# $$f(w, x) = \frac{1}{1 + e^{-(w_0\,x + w_1)}}$$
+#
+# $x$ is the input. $w_0$ and $w_1$ are **parameters**: numbers that will be learned. The output can be read as a probability.
+# At the end of this notebook a neuron with one input looks at one number from a real scan of a handwritten digit,
+# and says whether the digit is a zero or a one. The picture shows what it will have learned.
+
+# %% role="shown" id="picture-goal"
+import matplotlib.pyplot as plt
+from IPython.display import display
+
+from course_autograd import data
+
+digits = data.digits()
+chosen = digits.labels <= 1  # zeros and ones
+pictures = digits.images[chosen].reshape(-1, 8, 8)
+targets = digits.labels[chosen].astype(float)
+ink = pictures[:, 3:5, 3:5].mean(axis=(1, 2))  # mean of the four pixels in the middle
+
+
+def show_curve(w0, w1):
+    """Draw all scans as points, and the curve of the neuron with these parameters."""
+    figure, axes = plt.subplots(figsize=(7, 3))
+    spread = np.random.default_rng(0).uniform(-0.04, 0.04, len(ink))  # so that points do not hide
+    for digit, mark, colour in ((0, "o", "#0072B2"), (1, "x", "#D55E00")):
+        rows = targets == digit
+        axes.plot(ink[rows], (targets + spread)[rows], mark, color=colour, alpha=0.6, ms=5,
+                  label=f"written {digit}")
+    line = np.linspace(0, 1, 101)
+    axes.plot(line, 1 / (1 + np.exp(-(w0 * line + w1))), color="black", label="the neuron")
+    axes.set(xlabel="x: ink in the middle (0 white, 1 black)", ylabel="f: probability of a one")
+    axes.legend(loc="center right")
+    alt = (
+        "Scans of digits along the axis 'ink in the middle'. Written zeros lie at the bottom left, "
+        "written ones at the top, mostly right. The neuron's curve rises from near 0 on the left "
+        f"to near 1 on the right and passes one half at x = {-w1 / w0:.2f}."
+    )
+    display(figure, metadata={"image/png": {"alt": alt}})
+    plt.close(figure)
+
+
+show_curve(w0=8.7, w1=-3.1)
+
+# %% [markdown]
+# ## Part 1: the neuron by hand
+#
+# Take $w_0 = 2$, $x = -1$, $w_1 = 3$. The forward pass in six small steps:
+#
+# | step | operation | value |
+# |---|---|---|
+# | 1 | $p = w_0 \cdot x$ | ? |
+# | 2 | $s = p + w_1$ | ? |
+# | 3 | $n = -s$ | ? |
+# | 4 | $e = e^{\,n}$ | ? |
+# | 5 | $d = e + 1$ | ? |
+# | 6 | $f = 1 / d$ | ? |
+#
+# Write the table on paper and fill in the values. Two decimals are enough. (A calculator helps: $e^{-1} \approx 0.37$.)
+#
+# Then walk back. From calculus you need four local derivatives, where $c$ is a fixed number:
+#
+# $$\frac{d}{dx}\,(c\,x) = c \qquad \frac{d}{dx}\,(c + x) = 1 \qquad \frac{d}{dx}\,e^x = e^x \qquad \frac{d}{dx}\,\frac1x = -\frac{1}{x^2}$$
+#
+# Start with 1 at $f$. At every step, multiply what arrives (upstream) by the local derivative. Take care which number
+# goes into the local derivative: it is the **input of that step**. For $f = 1/d$ this is $d$.
+
+# %% [markdown]
+# ### Exercise 1: the neuron in numbers
+#
+# **Question:** what are the output and the three gradients at $w_0 = 2$, $x = -1$, $w_1 = 3$?
+#
+# *15 minutes · difficulty ●●○○○ (2 of 5) · importance: high · 3 points*
+#
+# Replace each `...` by a number, rounded to two decimals. Each number is checked on its own.
+
+# %% role="solution" exercise="neuron_by_hand"
+neuron_by_hand = {
+    "f": 0.73,  ### ANSWER
+    "df/dw0": -0.20,  ### ANSWER
+    "df/dx": 0.39,  ### ANSWER
+    "df/dw1": 0.20,  ### ANSWER
+}
+
+# %% role="check" exercise="neuron_by_hand" points=3
+check("neuron_by_hand", neuron_by_hand)
+
+# %% [markdown]
+# **What you should see now:** four green numbers. Look at the signs. The gradient of $w_0$ is negative: a larger $w_0$ makes this output *smaller*,
+# because $x$ is negative here.
+
+# %% [markdown]
+# ## Part 2: the neuron as a graph
+#
+# The same six steps with tensors. Compare the values with your table. The graph can go forward, but three of its
+# operations cannot go back yet: their rules are your next exercises.
+
+# %% role="shown" id="draw-neuron"
+def staged_neuron(w0, x, w1):
+    """The neuron in six steps: mul, add, negate, exp, add, reciprocal."""
+    s = w0 * x + w1
+    return ops.reciprocal(ops.exp(-s) + 1)
+
+
+w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
+draw(staged_neuron(w0, x, w1))
+
+# %% [markdown]
+# ## Part 3: three rules
+#
+# All three operations have **one** input. So each rule returns a tuple with one gradient, `(gradient,)`, with the comma.
+# All three are elementwise: write them as if the arrays were numbers.
+
+# %% [markdown]
+# ### Exercise 2: `negate`
+#
+# **Question:** what does $z = -x$ send back?
+#
+# *2 minutes · difficulty ●○○○○ (1 of 5) · importance: medium · 1 point*
+#
+# If $x$ moves up by $\varepsilon$, then $z$ moves down by $\varepsilon$.
+#
+# - `ctx` is empty. Nothing has to be remembered.
+# - Return a tuple with one gradient, of the shape of `grad_output`.
+
+# %% role="solution" exercise="negate"
+@backward_of(ops.negate)
+def negate_backward(ctx, grad_output):
+    """z = -x, elementwise.
+
+    ctx is empty. grad_output is dL/dz, shape of x.
+    Return (dL/dx,), of the shape of x.
+    """
+    ### BEGIN SOLUTION
+    return (-grad_output,)
+    ### END SOLUTION
+
+
+# %% role="check" exercise="negate" points=1
+check(ops.negate)
+
+# %% [markdown]
+# ### Exercise 3: `exp`
+#
+# **Question:** what does $z = e^x$ send back, and why is it clever to remember the *output*?
+#
+# *5 minutes · difficulty ●○○○○ (1 of 5) · importance: high · 2 points*
+#
+# The exponential function is its own derivative. On the way forward, $e^x$ has been computed already. Computing it a second time
+# on the way back would cost time. So this operation saves its output, and not its input.
+#
+# - `ctx` holds `[output]`, the value $e^x$.
+# - Return a tuple with one gradient, of the shape of `output`.
+
+# %% role="solution" exercise="exp"
+@backward_of(ops.exp)
+def exp_backward(ctx, grad_output):
+    """z = e**x, elementwise.
+
+    ctx holds [output], where output is z. grad_output is dL/dz, shape of z.
+    Return (dL/dx,), of the shape of z.
+    """
+    ### BEGIN SOLUTION
+    (output,) = ctx
+    return (grad_output * output,)
+    ### END SOLUTION
+
+
+# %% role="check" exercise="exp" points=2
+check(ops.exp)
+
+# %% [markdown]
+# **What you should see now:** green. If `check` reports values that are far too large, ask yourself whether `np.exp` was applied twice.
+
+# %% [markdown]
+# ### Exercise 4: `reciprocal`
+#
+# **Question:** what does $z = 1/x$ send back?
+#
+# *8 minutes · difficulty ●●○○○ (2 of 5) · importance: medium · 3 points*
+#
+# Here is where the derivative comes from. Move $x$ by a small $\varepsilon$:
+#
+# $$\frac{1}{x + \varepsilon} - \frac1x \;=\; \frac{x - (x + \varepsilon)}{x\,(x + \varepsilon)} \;=\; \frac{-\,\varepsilon}{x\,(x + \varepsilon)}$$
+#
+# Divide by $\varepsilon$, and let $\varepsilon$ go to 0. What is left is the local derivative. **In words:** $1/x$ always falls
+# when $x$ grows, so the sign is negative; and it falls fast where $x$ is close to 0.
+#
+# - `ctx` holds `[x]`, the input.
+# - Return a tuple with one gradient, of the shape of `x`.
+
+# %% role="solution" exercise="reciprocal"
+@backward_of(ops.reciprocal)
+def reciprocal_backward(ctx, grad_output):
+    """z = 1 / x, elementwise, x is not 0.
+
+    ctx holds [x]. grad_output is dL/dz, shape of x.
+    Return (dL/dx,), of the shape of x.
+    """
+    ### BEGIN SOLUTION
+    (x,) = ctx
+    return (-grad_output / x**2,)
+    ### END SOLUTION
+
+
+# %% role="check" exercise="reciprocal" points=3
+check(ops.reciprocal)
+
+# %% [markdown]
+# **What you should see now:** green. Now the staged neuron can walk back. Read the sentences from top to bottom and compare the last three with your
+# numbers from exercise 1.
+
+# %% role="shown" id="step-neuron"
+w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
+f = staged_neuron(w0, x, w1)
+f.backward()
+draw(f)
+
+# %% [markdown]
+# ## Part 4: one operation instead of four
+#
+# The last four steps of the neuron belong together. They are the **sigmoid** function:
+#
+# $$\sigma(y) = \frac{1}{1 + e^{-y}}$$
+#
+# To put several steps together into one operation is called to **fuse** them. The neuron becomes $f = \sigma(w_0\,x + w_1)$.
+# Why fuse? Fewer nodes, less memory, and a rule that is shorter than the four rules together. Here is the derivation.
+#
+# **First idea: the chain rule through the four steps.** Multiply the local derivatives of negate, exp, +1 and reciprocal:
+#
+# $$\frac{d\sigma}{dy} = (-1)\cdot e^{-y} \cdot 1 \cdot \frac{-1}{(1 + e^{-y})^2} = \frac{e^{-y}}{(1 + e^{-y})^2}$$
+#
+# **Second idea: split the fraction into two.**
+#
+# $$\frac{d\sigma}{dy} = \frac{1}{1 + e^{-y}} \cdot \frac{e^{-y}}{1 + e^{-y}}$$
+#
+# The first factor is $\sigma(y)$ itself. **The last step is yours:** look at the second factor, and write the $e^{-y}$ on top as
+# $(1 + e^{-y}) - 1$. Then you can write the second factor with $\sigma(y)$ too. So the whole derivative needs no
+# $y$ and no $e^{-y}$: only the output. (What does this tell you about what to save?)
+
+# %% [markdown]
+# ### Predict before you run
+#
+# How steep is $\sigma$? Its value at $y = 0$ is one half. **Before you run the next cell, write down your guess: what is the slope at $y = 0$?
+# And what is it at $y = 10$: about 0.1, about 0.001, or still smaller?** The cell measures it with central differences, without any rule.
+
+# %%
+for y in (0.0, 2.0, 10.0):
+    h = 1e-5
+    low, high = [float(1 / (1 + np.exp(-moved))) for moved in (y - h, y + h)]
+    print(f"y = {y:4}: slope about {(high - low) / (2 * h):.6f}")
+
+# %% [markdown]
+# ### Large numbers
+#
+# The formula has a trap. For $y = -1000$ it asks for $e^{1000}$. This number has 435 digits; a float64 can hold numbers up to about $10^{308}$.
+# NumPy returns `inf` and prints a warning (an **overflow**). In longer formulas `inf` soon becomes `nan`, and a network that has learned
+# for a day is lost.
+#
+# There is a way out. Multiply the top and the bottom of the fraction by $e^{y}$. The value stays the same:
+#
+# $$\sigma(y) \;=\; \frac{1}{1 + e^{-y}} \;=\; \frac{e^{y}}{e^{y} + 1}$$
+#
+# The left form is safe when $y \ge 0$, because then $e^{-y}$ is at most 1. The right form is safe when $y \le 0$. An exponential of a number
+# that is *not positive* never overflows: $e^{-1000}$ becomes 0, and this is what we want.
+#
+# But an array may hold numbers of both signs. And `np.where(condition, A, B)` computes both `A` and `B` **everywhere**, before it chooses. So it is
+# not enough to choose between the two formulas. *A question to think about:* which single exponent is never positive,
+# whatever the sign of $y$ is, and fits both forms?
+
+# %% [markdown]
+# ### Exercise 5: `sigmoid`, a whole operation
+#
+# **Question:** can you write forward and backward of $\sigma$, and save exactly what backward needs?
+#
+# *20 minutes · difficulty ●●●●○ (4 of 5) · importance: high · 5 points*
+#
+# This time the whole class is yours, as in the lecture: `@implements(ops.sigmoid)` puts it in place of the operation of the package.
+#
+# - `forward(ctx, y)`: `y` is a number or an array of any shape. Return $\sigma(y)$ in the same shape. There must be no overflow and no warning, from
+#   $-1000$ to $1000$. `ctx` is an empty list: append what *you* will need.
+# - `backward(ctx, grad_output)`: `ctx` holds what you appended, in the same order. `grad_output` has the shape of the output.
+#   Return a tuple with one gradient, of the shape of `y`.
+
+# %% role="solution" exercise="sigmoid"
+@implements(ops.sigmoid)
+class sigmoid(Operation):
+    """The logistic function 1 / (1 + e**(-y)), elementwise, for any real y."""
+
+    @staticmethod
+    def forward(ctx, y):
+        """Return sigma(y), shape of y. Append to ctx (an empty list) what backward needs."""
+        ### BEGIN SOLUTION
+        small = np.exp(-np.abs(y))  # at most 1, so nothing overflows
+        output = np.where(y >= 0, 1.0, small) / (1.0 + small)
+        ctx.append(output)
+        return output
+        ### END SOLUTION
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        """Return (dL/dy,), shape of y. ctx holds what forward appended."""
+        ### BEGIN SOLUTION
+        (output,) = ctx
+        return (grad_output * output * (1 - output),)
+        ### END SOLUTION
+
+
+# %% role="check" exercise="sigmoid" points=5
+check(ops.sigmoid)
+
+# %% [markdown]
+# **What you should see now:** green for numbers, for arrays, and for large numbers. Now your own neuron has three operations. Here is its graph.
+
+# %% role="shown" id="draw-fused"
+def fused_neuron(w0, x, w1):
+    """The neuron in three steps: mul, add, sigmoid."""
+    return ops.sigmoid(w0 * x + w1)
+
+
+w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
+f = fused_neuron(w0, x, w1)
+f.backward()
+draw(f)
+
+# %% [markdown]
+# ## Part 5: staged or fused?
+#
+# ### Exercise 6: compare
+#
+# **Question:** what is the same, and what is different, in the staged and the fused neuron?
+#
+# *5 minutes · difficulty ●○○○○ (1 of 5) · importance: medium · 2 points*
+#
+# Count in the two pictures. An **operation node** is a value that some operation computed; inputs, parameters and constants do not count.
+# Answer the last two with `True` or `False`: do both neurons give the same value, and the same gradients (up to rounding in the last digits)?
+
+# %% role="solution" exercise="staged_or_fused"
+staged_or_fused = {
+    "nodes staged": 6,  ### ANSWER
+    "nodes fused": 3,  ### ANSWER
+    "same value": True,  ### ANSWER
+    "same gradient": True,  ### ANSWER
+}
+
+# %% role="check" exercise="staged_or_fused" points=2
+check("staged_or_fused", staged_or_fused)
+
+# %% [markdown]
+# ### What the way back costs: memory
+#
+# To walk back, the graph has to keep every value that some rule will need. Nothing can be thrown away before the backward pass has used it. This is
+# the **price of reverse mode**: memory grows with the number of operations. The next cell runs both neurons on 100,000 inputs at once, and
+# counts the nodes and the bytes that each graph keeps. It also compares values and gradients.
+
+# %% role="shown" id="memory"
+def kept(root):
+    """Number of operation nodes, and the bytes of all arrays the graph keeps alive."""
+    nodes = [node for node in root.get_graph_above() if node.operation is not None]
+    arrays = [array for node in nodes for array in (node.value, *node.saved)]
+    different = {id(array): np.asarray(array).nbytes for array in arrays}
+    return len(nodes), sum(different.values())
+
+
+inputs = np.linspace(-5, 5, 100_000)
+results = {}
+for neuron in (staged_neuron, fused_neuron):
+    w0, x, w1 = Tensor(2.0), Tensor(inputs), Tensor(3.0)
+    outputs = neuron(w0, x, w1)
+    nodes, size = kept(outputs)
+    outputs.mean().backward()
+    results[neuron.__name__] = [outputs.value, w0.grad, x.grad, w1.grad]
+    print(f"{neuron.__name__}: {nodes} operation nodes keep {size / 1e6:.1f} million bytes")
+
+differences = [np.max(np.abs(one - other)) for one, other in zip(*results.values(), strict=True)]
+print(f"largest difference in values and gradients: {max(differences):.0e}")
+
+with no_grad():
+    print("with no_grad():", kept(fused_neuron(w0, x, w1))[0], "nodes are kept")
+
+# %% [markdown]
+# The values and the gradients are the same. The nodes and the bytes are not. When you only want values and no gradients, `with no_grad():` builds no graph at all,
+# and keeps nothing. Libraries such as PyTorch fuse for the same reasons, and they have a `no_grad` too.
+
+# %% [markdown]
+# ## Part 6: the neuron learns
+#
+# ### Zero or one?
+#
+# Each scan is a picture of $8 \times 8$ numbers from 0 (white) to 1 (black). A written zero is empty in the middle; a written one is not.
+# So give the neuron **one** number $x$: the mean ink of the four pixels in the middle. The **target** $t$ is 0 or 1, the true digit.
+#
+# The loss is the mean of $(f - t)^2$ over 240 scans. We repeat: forward, loss, backward, and a step against the gradient. Look at what
+# sends gradients here: `mul` and `power` from assignment 1, and your own `sigmoid`. In the end the neuron is tried on 120 scans that it
+# has not seen.
+
+# %% role="shown" id="train-neuron"
+shuffled = np.random.default_rng(0).permutation(len(ink))
+learn, unseen = shuffled[:240], shuffled[240:]
+
+
+def right(rows, w0, w1):
+    """Part of these scans on which the neuron says the true digit."""
+    with no_grad():
+        f = fused_neuron(Tensor(w0), ink[rows], Tensor(w1)).value
+    return np.mean((f > 0.5) == (targets[rows] == 1))
+
+
+w0, w1, rate = 0.0, 0.0, 10.0
+for step in range(201):
+    w0_node, w1_node = Tensor(w0, name="w0"), Tensor(w1, name="w1")
+    f = fused_neuron(w0_node, ink[learn], w1_node)  # forward
+    loss = ((f - targets[learn]) ** 2).mean()
+    loss.backward()
+    if step in (0, 1, 5, 20, 50, 100, 200):
+        print(
+            f"step {step:3}: loss {loss.item():.4f}   w0 = {w0:6.3f}   w1 = {w1:6.3f}"
+            f"   right: {right(learn, w0, w1):.0%}"
+        )
+    w0 = w0 - rate * float(w0_node.grad)  # a step against the gradient
+    w1 = w1 - rate * float(w1_node.grad)
+
+print(f"right on {len(unseen)} scans it has not seen: {right(unseen, w0, w1):.0%}")
+show_curve(w0, w1)
+
+# %% [markdown]
+# One number, two parameters, and nearly every scan is right. At the start $w_0 = w_1 = 0$: the neuron says 0.5 to everything, and the loss is exactly
+# 0.25. The first steps are large, the later ones small. You know why: where $\sigma$ is flat, its local derivative is almost 0, and little of the upstream gradient
+# comes through. In PyTorch the same loop, with `torch.sigmoid`, goes through the same numbers; its first loss prints as `tensor(0.2500)`.
+#
+# **A question to think about:** the scans that are wrong are nearly all written ones with little ink in the middle. No $w_0$ and $w_1$ can repair this. What could?
+# (Assignment 4 gives the answer: more inputs, and more than one neuron.)
+
+# %% [markdown]
+# ### The same node in a language model
+#
+# In the **skip-gram** model every word $w$ has a vector $W_w$, and every context word $c$ has a vector $C_c$. The model says how likely it is that $c$
+# stands near $w$:
+#
+# $$P(1 \mid w, c) = \sigma(W_w \cdot C_c)$$
+#
+# The dot product of two vectors with three entries is three products and two sums. So you own all rules for it. We write it with `mul` and `add`
+# only; in assignment 3 the matrix product does it in one step.
+
+# %% role="shown" id="skip-gram"
+W = [Tensor(value, name=f"W{i}") for i, value in enumerate((0.5, -1.0, 2.0), start=1)]
+C = [Tensor(value, name=f"C{i}") for i, value in enumerate((1.0, 0.5, -0.5), start=1)]
+score = W[0] * C[0] + W[1] * C[1] + W[2] * C[2]
+P = ops.sigmoid(score)
+P.backward()
+draw(P)
+
+# %% [markdown]
+# Look at the product nodes: each **switches**. The gradient of $W_1$ contains $C_1$, and the gradient of $C_1$ contains $W_1$. So two words that
+# are often seen together pull their vectors towards each other. One step along the gradient shows it:
+
+# %% role="shown" id="skip-gram-step"
+for parameter in (*W, *C):
+    parameter.value = parameter.value + 0.5 * parameter.grad  # up the gradient: P shall grow
+after = ops.sigmoid(W[0] * C[0] + W[1] * C[1] + W[2] * C[2])
+print(f"P before: {P.item():.3f}   P after one step: {after.item():.3f}")
+
+# %% [markdown]
+# ## Explore
+#
+# No points here, and no wrong answers. Change the cells as you like.
+#
+# **1. Which probe would this wrong rule fail?** A friend saves the *input* $y$ instead of the output, and forgets to change the backward rule. So backward
+# puts $y$ where $\sigma(y)$ should be. There is a point $y$ where the friend is right by accident. Find it with the cell below: it prints
+# both numbers. Which $y$ would you put into a test, so that the mistake shows as clearly as possible?
+
+# %%
+for y in (-1.0, 0.0, 0.5, 0.659, 1.0, 3.0):
+    print(f"y = {y:6}: the friend uses {y:6.3f}, correct is {float(1 / (1 + np.exp(-y))):6.3f}")
+
+# %% [markdown]
+# **2. A neuron that sleeps.** Far from 0 the sigmoid is flat. How large is the gradient of $w_0$ at $w_1 = 3$, and at $w_1 = 30$? What does this mean for
+# a neuron that starts with very wrong parameters?
+
+# %%
+for start in (0.0, 3.0, 10.0, 30.0):
+    w0, w1 = Tensor(2.0), Tensor(start)
+    ops.sigmoid(w0 * 1.0 + w1).backward()
+    print(f"w1 = {start:4}: gradient of w0 = {float(w0.grad):.1e}")
+
+# %% [markdown]
+# **3. A chain of neurons.** Each neuron passes its output to the next. How does the gradient of the first input change with the number of neurons? Can you
+# explain it with your guess from "Predict before you run"?
+
+# %%
+for depth in (1, 2, 4, 8):
+    x = Tensor(0.5)
+    value = x
+    for _ in range(depth):
+        value = ops.sigmoid(value)
+    value.backward()
+    print(f"{depth} neurons: gradient {float(x.grad):.1e}")
+
+# %% [markdown]
+# ## What you built
+
+# %% role="shown" id="progress"
+# @@PROGRESS@@
+
+# %% [markdown]
+# **Common mistakes of this assignment**
+#
+# - *The wrong variable.* `exp` and `sigmoid` save their output, `reciprocal` saves its input. The formula has to fit what was saved.
+# - *The sign of the reciprocal.* $1/x$ falls when $x$ grows, so its local derivative is never positive.
+# - *The same function twice*, as in $e^{e^x}$ or $\sigma(\sigma(y))$: the value in `ctx` is already the output.
+# - *`np.where` as a shield.* It computes both sides everywhere, so it cannot stop an overflow. The exponent has to be safe itself.
+# - *`grad_output` changed in place.* Another node may use the same array. Make a new one.
+#
+# **What comes next.** In assignment 3 the inputs are vectors and matrices. Shapes become important, and the derivatives would be enormous tables that
+# nobody ever writes down.
+#
+# **Where to read more.** The neuron in stages and fused: Johns Hopkins EN.601.482, *Computational Graphs and Backprop*, "A More Complicated
+# Example". What to save in `ctx`: University of Washington LING 574, *Computation Graphs + Backpropagation*, "Forward/Backward API" (the ReLU
+# example), and there also "SGNS as a Graph". The price in memory: Cornell CS4787, *Lecture 4: Backpropagation*, "Advantages/Disadvantages of Backpropagation".
