@@ -1,0 +1,16 @@
+"""Exercises: how each is asked, tried and judged. Begin with `base`."""
+
+from course_autograd.exercises.base import Case, Exercise, Finding, Observation, Trouble
+from course_autograd.exercises.catalogue import exercises, find
+from course_autograd.exercises.plain import WireError
+
+__all__ = [
+    "Case",
+    "Exercise",
+    "Finding",
+    "Observation",
+    "Trouble",
+    "WireError",
+    "exercises",
+    "find",
+]

@@ -1,0 +1,42 @@
+"""The catalogue of all exercises: every operation that is one, plain functions, values."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from course_autograd import ops
+from course_autograd.exercises.base import Exercise
+from course_autograd.operation import Operation
+
+
+@cache
+def exercises() -> dict[str, Exercise]:
+    """Return all exercises by name, in the order of the assignments."""
+    found: list[Exercise] = []
+    return {exercise.name: exercise for exercise in sorted(found, key=lambda one: one.assignment)}
+
+
+def find(name: str) -> Exercise:
+    """Return the exercise called `name`.
+
+    Raises
+    ------
+    KeyError
+        If there is none, with the names there are.
+    """
+    try:
+        return exercises()[name]
+    except KeyError:
+        known = ", ".join(exercises())
+        raise KeyError(f"no exercise is called {name!r}; there are: {known}") from None
+
+
+def exercise_operations() -> dict[str, type[Operation]]:
+    """Return the operations whose backward rule is an exercise, by name."""
+    return {
+        name: operation
+        for name, operation in vars(ops).items()
+        if isinstance(operation, type)
+        and issubclass(operation, Operation)
+        and operation.exercise is not None
+    }
