@@ -23,7 +23,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -36,6 +36,14 @@ MAX_DEPTH = 40
 BEGIN_SOLUTION = "### BEGIN SOLUTION"
 END_SOLUTION = "### END SOLUTION"
 ANSWER = "### ANSWER"
+
+# What nbgrader leaves in place of a solution.
+STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
+# `    "key": value,  ### ANSWER`; the key is a whole string, since it may hold a colon itself.
+ANSWER_LINE = re.compile(
+    r"""^(?P<key>\s*(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*:\s+)"""
+    rf"""(?P<value>.*?)(?P<comma>,?)\s*{re.escape(ANSWER)}\s*$"""
+)
 
 Role: TypeAlias = Literal["setup", "shown", "solution", "check", "worked", "free"]
 PREFIXES: tuple[Role, ...] = ("shown", "check", "worked")
@@ -55,12 +63,15 @@ class Cell:
         The text of the cell.
     grade_id : str or None
         nbgrader's name of the cell.
+    marks : mapping
+        nbgrader's metadata of the cell as they stand in the file: unchecked.
     """
 
     index: int
     kind: str
     source: str
     grade_id: str | None = None
+    marks: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def role(self) -> Role:
@@ -247,6 +258,7 @@ def _cell(index: int, raw: object, name: str) -> Cell:
         kind=kind if kind in ("code", "raw") else "markdown",
         source=_printable(text),
         grade_id=_printable(grade_id) if isinstance(grade_id, str) and grade_id else None,
+        marks=own if isinstance(own, Mapping) else {},
     )
 
 
@@ -354,3 +366,28 @@ def without_markers(code: str) -> str:
         if line.strip() not in (BEGIN_SOLUTION, END_SOLUTION)
     ]
     return "\n".join(kept)
+
+
+def hide_answers(code: str) -> str:
+    """Return a solution cell as a student gets it.
+
+    The region between the markers becomes nbgrader's stub; in a dict of values, each line that
+    ends in ``### ANSWER`` keeps its key and loses its value.
+
+    Examples
+    --------
+    >>> hide_answers('    "dy/du": 17,  ### ANSWER')
+    '    "dy/du": ...,'
+    """
+    lines: list[str] = []
+    inside = False
+    for line in code.split("\n"):
+        if line.strip() == BEGIN_SOLUTION:
+            inside = True
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += [f"{indent}{stub}" for stub in STUB]
+        elif line.strip() == END_SOLUTION:
+            inside = False
+        elif not inside:
+            lines.append(ANSWER_LINE.sub(r"\g<key>...\g<comma>", line))
+    return "\n".join(lines)

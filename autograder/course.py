@@ -6,7 +6,9 @@ why ``nbgrader generate_assignment NAME`` by hand and ``python -m autograder bui
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,13 @@ GENERATE_PREPROCESSORS = [
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+
+# nbgrader reads the configuration of the folder it is started in. Without one it would quietly
+# work on an empty course here, and overwrite what lies beside it.
+GUARD = '''"""Says where nbgrader is to be run. Written by autograder/course.py."""
+
+raise SystemExit("nbgrader: this is not the root of the course. Go up one folder and try again.")
+'''
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,10 @@ def configure(c: Any, course: Course = COURSE) -> None:
         The folders to use.
     """
     course.grading_folder.mkdir(exist_ok=True)
+    guard = course.grading_folder / "nbgrader_config.py"
+    if not guard.exists():
+        guard.write_text(GUARD, encoding="utf-8")
+    _put_tools_on_path()
     grading = course.grading
     c.CourseDirectory.course_id = COURSE_ID
     c.CourseDirectory.root = str(course.root)
@@ -142,3 +155,14 @@ def configure(c: Any, course: Course = COURSE) -> None:
     c.CourseDirectory.db_url = course.db_url
     c.GenerateAssignment.preprocessors = list(GENERATE_PREPROCESSORS)
     c.ZipCollectApp.downloaded_directory = f"{grading}/downloaded"
+
+
+def _put_tools_on_path() -> None:
+    """Let nbgrader find ``alembic`` beside Python, also where no environment is activated.
+
+    nbgrader calls it by its bare name when it creates a grade book.
+    """
+    tools = str(Path(sys.executable).parent)
+    known = os.environ.get("PATH", "").split(os.pathsep)
+    if tools not in known:
+        os.environ["PATH"] = os.pathsep.join([tools, *known])
