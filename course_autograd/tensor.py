@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from course_autograd.contract import conform, describe
-from course_autograd.errors import NotScalarError, ValueTypeError
+from course_autograd.errors import NotScalarError, ShapeError, ValueTypeError
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -329,8 +329,8 @@ class Tensor:
 # --- building the graph --------------------------------------------------------------------
 
 
-def constant(value: Any) -> Any:
-    """Return an input that is no tensor as a Python number or an array.
+def constant(name: str, value: Any) -> Any:
+    """Return an input of the operation `name` that is no tensor as a Python number or an array.
 
     Numbers stay Python numbers, so that float32 tensors stay float32 beside them.
 
@@ -342,11 +342,15 @@ def constant(value: Any) -> Any:
     kind = type(value)
     if kind is float or kind is int:
         return value
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+        what = f"dtype {array.dtype}"
+    except ValueError:
+        array, what = np.array(None), "rows of unequal lengths"
     if array.dtype.kind not in "fiub":
         raise ValueTypeError(
-            f"expected a tensor, a number or an array of numbers, got {describe(value)} "
-            f"with dtype {array.dtype}."
+            f"{name}: expected a tensor, a number or an array of numbers, got {describe(value)} "
+            f"with {what}. Give the inputs one by one."
         )
     return array if array.ndim else array.item()
 
@@ -362,13 +366,15 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> T
             values.append(given.value)
             needs += NEEDED if given.requires_grad else NOT_NEEDED
         else:
-            values.append(constant(given))
+            values.append(constant(operation.__name__, given))
             needs += NOT_NEEDED
             plain = False
     ctx: list[Any] = []
     try:
         value = operation.forward(ctx, *values, **options)
     except Exception as error:
+        if operation.broadcasts:
+            _require_broadcast(operation.__name__, [np.shape(value) for value in values])
         _note(error, "forward", operation, "inputs", values)
         raise
     if type(value) is not float64 and (
@@ -405,6 +411,17 @@ new_tensor = object.__new__
 NEEDED, NOT_NEEDED = (True,), (False,)
 # Nodes share their tuples of needs: there are few different ones, and many nodes.
 SAME_NEEDS: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+
+
+def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
+    """Say it in our words when the shapes of an elementwise operation do not broadcast."""
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ShapeError(
+            f"{name}: expected shapes that broadcast (sizes equal or 1, counted from the last "
+            f"axis), got {' and '.join(map(str, shapes))}. Reshape or transpose one of them."
+        ) from None
 
 
 def _output(operation: Any, value: object) -> Any:

@@ -122,7 +122,9 @@ class getitem(Operation):
         try:
             return np.asarray(x)[index]
         except (IndexError, TypeError, ValueError) as error:
-            raise IndexRangeError(
+            # A scalar is no IndexError: a loop over it would end at once, as if it were empty.
+            kind = IndexRangeError if np.ndim(x) else ShapeError
+            raise kind(
                 f"getitem: expected an index into a value of shape {np.shape(x)}, got {index!r}: "
                 f"{error}."
             ) from error
