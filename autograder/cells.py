@@ -193,17 +193,24 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise NotANotebookError(f"{path.name} cannot be opened: {reason}.") from error
+    size = _size_of_file(descriptor)
+    if size is None:
+        os.close(descriptor)
+        raise NotANotebookError(f"{path.name} is no ordinary file.")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise NotANotebookError(f"{path.name} is no ordinary file.")
-        data = file.read(MAX_BYTES + 1) if status.st_size <= MAX_BYTES else b""
-        if status.st_size > MAX_BYTES or len(data) > MAX_BYTES:
-            raise NotANotebookError(
-                f"{path.name} has more than {MAX_BYTES // 1_000_000} MB. "
-                "Clear all outputs, save, and hand in again."
-            )
+        data = file.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
+    if size > MAX_BYTES or len(data) > MAX_BYTES:
+        raise NotANotebookError(
+            f"{path.name} has more than {MAX_BYTES // 1_000_000} MB. "
+            "Clear all outputs, save, and hand in again."
+        )
     return data
+
+
+def _size_of_file(descriptor: int) -> int | None:
+    """Return the size of a regular file, None for anything else."""
+    status = os.fstat(descriptor)
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _parse_json(data: bytes, name: str) -> object:

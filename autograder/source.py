@@ -24,11 +24,7 @@ from autograder.cells import (
 )
 from autograder.course import NAME, Course
 from autograder.errors import SourceError
-
-try:  # TEMPORARY until the package exists
-    from course_autograd.exercises import find
-except ImportError:
-    find = None  # type: ignore[assignment]
+from course_autograd.exercises import exercises, find
 
 COMMAND = "python -m autograder build"
 
@@ -333,7 +329,7 @@ def _require_checks(reader: _Reader, name: str) -> None:
                 f"the exercise {own!r} has no check cell, hence no points. "
                 f'Write a cell with role="check" exercise="{own}" points=... below it.'
             )
-        if find is None:
+        if not exercises():
             continue
         try:
             exercise = find(own)
