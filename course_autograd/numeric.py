@@ -1,0 +1,194 @@
+"""Derivatives measured, not derived: the truth that every check compares with.
+
+A function is evaluated a little to the right and to the left of a point. Two step sizes are used:
+together they cancel the leading error of the central difference, and their disagreement tells how
+far the result can be trusted. Nothing here knows any derivative.
+
+Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolation).
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+STEP = 6e-6  # the cube root of float64's precision: truncation and rounding errors balance
+RELATIVE = 1e-8  # how close an answer must be, relative to the largest entry of the truth
+TRUST = 4.0  # how many of its own error estimates the measurement is given
+NEARBY = 1e-4  # how far from a kink its smooth neighbours are taken
+KINK_TOLERANCE = 1e-3  # gradients vary that little within `NEARBY`
+PRECISION = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """A function's value at a point, and its measured derivative.
+
+    Parameters
+    ----------
+    output : ndarray
+        The value.
+    blocks : tuple of ndarray
+        For each input an array (entries of the input, entries of the output):
+        ``blocks[k][i, j]`` is d(output_j) / d(input_k)_i.
+    errors : tuple of ndarray
+        Estimated size of the error of each entry of `blocks`.
+    shapes : tuple of shapes
+        Shapes of the inputs.
+    """
+
+    output: Array
+    blocks: tuple[Array, ...]
+    errors: tuple[Array, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    def vjp(self, upstream: Array) -> tuple[Array, ...]:
+        r"""Return the vector-Jacobian products, one per input, in the shapes of the inputs.
+
+        :math:`\partial L/\partial x_i = \sum_j g_j\, \partial z_j/\partial x_i`
+        """
+        flat = np.ravel(upstream)
+        return tuple(
+            (block @ flat).reshape(shape)
+            for block, shape in zip(self.blocks, self.shapes, strict=True)
+        )
+
+    def tolerance(self, upstream: Array, position: int) -> float:
+        """Return how far a right gradient of one input may lie from the measured one."""
+        flat = np.ravel(upstream)
+        block = self.blocks[position]
+        largest = float(np.max(np.abs(block @ flat), initial=0.0))
+        error = float(np.max(self.errors[position] @ np.abs(flat), initial=0.0))
+        return max(RELATIVE * max(1.0, largest), TRUST * error)
+
+
+def jacobian(
+    forward: Callable[..., Any],
+    inputs: Sequence[Any],
+    options: Mapping[str, Any] | None = None,
+) -> Jacobian:
+    """Measure the derivative of ``forward(ctx, *inputs, **options)`` at `inputs`.
+
+    Parameters
+    ----------
+    forward : callable
+        A forward rule; it gets a fresh, empty ctx each time.
+    inputs : sequence of array_like
+        The point, in float64.
+    options : mapping, optional
+        Keyword arguments.
+
+    Returns
+    -------
+    Jacobian
+    """
+    point = [np.array(value, dtype=np.float64) for value in inputs]
+
+    def slope(position: int, index: tuple[int, ...], width: float) -> Array:
+        """Return the slope of the chord over the point, of the width floats really give it."""
+        middle = float(point[position][index])
+        right, left = middle + width, middle - width
+        ends = []
+        for entry in (right, left):
+            moved = point[position].copy()
+            moved[index] = entry
+            values = [moved if k == position else other for k, other in enumerate(point)]
+            ends.append(evaluate(forward, values, options).ravel())
+        rise: Array = (ends[0] - ends[1]) / (right - left)
+        return rise
+
+    output = evaluate(forward, point, options)
+    blocks, errors = [], []
+    for position, here in enumerate(point):
+        block = np.zeros((here.size, output.size))
+        error = np.zeros((here.size, output.size))
+        for row, index in enumerate(np.ndindex(here.shape)):
+            step = STEP * max(1.0, abs(float(here[index])))
+            near, far = slope(position, index, step), slope(position, index, 2.0 * step)
+            block[row] = near + (near - far) / 3.0
+            rounding = PRECISION * np.abs(output.ravel()) / step
+            error[row] = np.abs(near - far) + rounding
+        blocks.append(block)
+        errors.append(error)
+    shapes = tuple(here.shape for here in point)
+    return Jacobian(output, tuple(blocks), tuple(errors), shapes)
+
+
+def evaluate(
+    forward: Callable[..., Any], values: Sequence[Array], options: Mapping[str, Any] | None
+) -> Array:
+    """Return the value of a forward rule as a float64 array; warnings are of no interest here."""
+    plain = [value if value.ndim else value[()] for value in values]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        output = forward([], *plain, **(options or {}))
+    return np.asarray(output, dtype=np.float64)
+
+
+# --- kinks -----------------------------------------------------------------------------------
+
+
+def nearby_gradients(
+    forward: Callable[..., Any],
+    inputs: Sequence[Any],
+    options: Mapping[str, Any] | None,
+    upstream: Array,
+    draws: int = 24,
+) -> list[Array]:
+    """Return the different gradients found at smooth points around a kink.
+
+    Their convex hull is the set of all subgradients there (Clarke's generalised gradient).
+
+    Returns
+    -------
+    list of ndarray
+        Each holds the gradients of all inputs, flattened and joined.
+    """
+    rng = np.random.default_rng(0)
+    point = [np.array(value, dtype=np.float64) for value in inputs]
+    found: list[Array] = []
+    for _ in range(draws):
+        moved = [
+            here + NEARBY * rng.uniform(0.5, 1.0, here.shape) * rng.choice([-1.0, 1.0], here.shape)
+            for here in point
+        ]
+        measured = jacobian(forward, moved, options)
+        if any(np.max(error, initial=0.0) > KINK_TOLERANCE for error in measured.errors):
+            continue  # a step went across the kink
+        gradient = joined(measured.vjp(upstream))
+        if not any(np.max(np.abs(gradient - other)) < KINK_TOLERANCE for other in found):
+            found.append(gradient)
+    return found
+
+
+def joined(gradients: Sequence[Any]) -> Array:
+    """Return all gradients as one flat array."""
+    return np.concatenate([np.ravel(gradient) for gradient in gradients])
+
+
+def in_hull(point: Array, corners: Sequence[Array], tolerance: float = KINK_TOLERANCE) -> bool:
+    """Whether `point` is a weighted average of `corners`, up to `tolerance`.
+
+    A point lies in a convex hull exactly if it is an average, with positive weights, of some of
+    the corners that are affinely independent. There are few corners: all choices are tried.
+    """
+    if not np.all(np.isfinite(point)):
+        return False
+    scale = max(1.0, max((float(np.max(np.abs(corner))) for corner in corners), default=1.0))
+    for count in range(1, len(corners) + 1):
+        for chosen in itertools.combinations(corners, count):
+            last = chosen[-1]
+            edges = np.stack([corner - last for corner in chosen[:-1]] or [np.zeros_like(last)], 1)
+            weights = np.linalg.lstsq(edges, point - last, rcond=None)[0]
+            inside = np.all(weights >= -tolerance) and np.sum(weights) <= 1.0 + tolerance
+            if inside and np.max(np.abs(edges @ weights + last - point)) <= tolerance * scale:
+                return True
+    return False
