@@ -1,0 +1,580 @@
+"""The catalogue of mistakes: what each is called, and four steps of a hint.
+
+A hint goes from *where* (the report knows) over *what kind* and *a question* to *what to reread*.
+No text here may contain a formula: naming a mistake is help, repairing it is the exercise.
+
+How a mistake is recognised stands elsewhere: from values in `course_autograd.exercises.hypotheses`,
+from errors and flags below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+UPSTREAM = "the part on upstream and local gradients (JHU EN.601.482, “A Simple Example”)"
+LOCAL = "the derivation above this exercise, the step about the local derivative"
+BRANCH = "the part on branches: gradients add (LING 574, “Backpropagation”)"
+SHAPES = "the part on shapes: a gradient has the shape of its value (LING 574, debugging)"
+API = "the forward/backward API (LING 574, “Forward/Backward API”)"
+ORDER = "the accumulator algorithm (CS4787, lecture 4, “High-level BP algorithm”)"
+NUMERIC = "the part on numeric gradients (LING 574, debugging)"
+LOOP = "the training loop (LING 574, “Training loop”)"
+REGULAR = "the part on regularisation (JHU EN.601.482, hinge loss and λR(W))"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One kind of mistake.
+
+    Parameters
+    ----------
+    number : int
+        Its number in the course's list of mistakes; 0 where it has none.
+    name : str
+        A few words, for tables and for naming several at once.
+    kind : str
+        What it looks like: one or two sentences to the student.
+    question : str
+        Something to think about.
+    reread : str
+        Where it is explained.
+    general : bool
+        Whether a more specific mistake is named instead when both explain the values.
+    """
+
+    number: int
+    name: str
+    kind: str
+    question: str
+    reread: str
+    general: bool = False
+
+
+CATALOGUE: dict[str, Mistake] = {
+    # --- the chain rule ---------------------------------------------------------------------
+    "upstream": Mistake(
+        1,
+        "upstream factor forgotten",
+        "This looks like the right local derivative without the upstream gradient.",
+        "Which argument of your function tells how the final number L reacts to this output?",
+        UPSTREAM,
+    ),
+    "passed": Mistake(
+        2,
+        "upstream passed straight through",
+        "This is the upstream gradient itself: the local derivative is missing.",
+        "By how much does the output move when this input moves a little?",
+        LOCAL,
+    ),
+    "twice": Mistake(
+        3,
+        "upstream multiplied twice",
+        "This looks like the right gradient with the upstream factor in it twice.",
+        "How often does the upstream gradient enter along one path?",
+        UPSTREAM,
+    ),
+    "ignores": Mistake(
+        1,
+        "upstream gradient not used",
+        "Your gradient stays the same whatever the upstream gradient is.",
+        "If the final number L reacted twice as strongly to this output, what would change?",
+        UPSTREAM,
+        general=True,
+    ),
+    "zero": Mistake(
+        0,
+        "gradient zero",
+        "Your gradient is 0 everywhere, but the output does depend on this input.",
+        "What happens to the output when you move this input a little?",
+        LOCAL,
+    ),
+    "sign": Mistake(
+        14,
+        "wrong sign",
+        "This is the right gradient with the opposite sign.",
+        "Does the output grow or shrink when this input grows?",
+        LOCAL,
+    ),
+    "swapped": Mistake(
+        12,
+        "gradients in the wrong order",
+        "The two gradients are right, but they come back in each other's place.",
+        "In which order did forward take its inputs?",
+        API,
+    ),
+    "own": Mistake(
+        13,
+        "own operand instead of the other one",
+        "The upstream meets the value of the input itself, and not of the other one.",
+        "When only one input moves, which value decides how much the output moves?",
+        LOCAL,
+    ),
+    "double": Mistake(
+        15,
+        "twice too large",
+        "This is exactly twice the right gradient.",
+        "Where does a factor 2 come from in your rule, and is it in the function too?",
+        LOCAL,
+    ),
+    "half": Mistake(
+        15,
+        "a factor 2 missing",
+        "This is exactly half of the right gradient.",
+        "How many equal contributions does this input make?",
+        LOCAL,
+    ),
+    "value": Mistake(
+        33,
+        "value instead of derivative",
+        "The upstream meets the output's value where the derivative belongs.",
+        "What is the difference between how large the output is and how fast it changes?",
+        LOCAL,
+        general=True,
+    ),
+    "point": Mistake(
+        25,
+        "derivative at the wrong point",
+        "This is the right derivative taken at the output's value instead of at the input's.",
+        "What exactly did forward save in ctx: the input or the output?",
+        API,
+    ),
+    "variable": Mistake(
+        17,
+        "derivative formula with the wrong variable",
+        "The form of the derivative is right, but it is fed with the wrong variable.",
+        "Is your formula written in terms of the input or of the output, and which one is in ctx?",
+        LOCAL,
+    ),
+    "factor": Mistake(
+        17,
+        "one factor of the derivative missing",
+        "One part of the derivative is there and another one is missing.",
+        "Derive the function once more on paper: how many factors does the result have?",
+        LOCAL,
+    ),
+    "square": Mistake(
+        17,
+        "a square missing in the derivative",
+        "The derivative has almost the right form: a square is missing in it.",
+        "Derive the function once more on paper, and look at the exponents.",
+        LOCAL,
+    ),
+    "exponent": Mistake(
+        15,
+        "the factor from the exponent is missing",
+        "The power is right, but the factor in front of it is missing.",
+        "What comes down in front when a power is derived?",
+        LOCAL,
+    ),
+    "lowered": Mistake(
+        15,
+        "the exponent was not lowered",
+        "The factor in front is right, but the exponent is still the old one.",
+        "What happens to the exponent when a power is derived?",
+        LOCAL,
+    ),
+    # --- shapes, sums and means ----------------------------------------------------------------
+    "unsummed": Mistake(
+        7,
+        "not summed over the broadcast axes",
+        "This gradient still has the output's shape: the copies of this input were not added up.",
+        "This input was used in several places of the output. What happens to its gradients?",
+        SHAPES,
+    ),
+    "axis": Mistake(
+        7,
+        "the wrong axis",
+        "The upstream gradient meets the wrong axis.",
+        "Write the shapes of the input, the output and the upstream gradient beside each other. "
+        "Which axis is missing?",
+        SHAPES,
+    ),
+    "averaged": Mistake(
+        8,
+        "averaged instead of summed",
+        "This is the right gradient divided by a number of entries: a mean where a sum belongs.",
+        "Does the forward rule divide by anything?",
+        LOCAL,
+    ),
+    "unaveraged": Mistake(
+        9,
+        "the division by the number of rows is missing",
+        "This is the right gradient times a number of entries: a 1/N is missing (or a factor N "
+        "too many).",
+        "Does the forward rule take a sum or a mean?",
+        LOCAL,
+    ),
+    "transposed": Mistake(
+        10,
+        "transposed",
+        "This is the right gradient, transposed.",
+        "Which shape must the gradient of this input have?",
+        SHAPES,
+    ),
+    "product": Mistake(
+        11,
+        "* and @ confused, or factors that do not fit",
+        "The shapes do not fit the kind of product you use: * multiplies entry by entry, @ is the "
+        "matrix product, and for @ the inner sizes must agree.",
+        "Write the shapes of the upstream gradient and of both inputs beside each other. Which "
+        "product of two of them has the shape you need?",
+        SHAPES,
+    ),
+    "shape": Mistake(
+        26,
+        "wrong shape",
+        "The numbers may be right, but a gradient always has exactly the shape of its input.",
+        "Print the shapes of the input and of your gradient. Where do they part?",
+        SHAPES,
+        general=True,
+    ),
+    "truncated": Mistake(
+        27,
+        "rounded to integers",
+        "Your gradient lost its digits after the point: somewhere an integer array was filled.",
+        "Which type do the entries of the array have that you write into?",
+        SHAPES,
+    ),
+    # --- what a rule returns --------------------------------------------------------------------
+    "tuple": Mistake(
+        28,
+        "one gradient instead of a tuple",
+        "A rule returns a tuple with one gradient per input, also when there is only one input.",
+        "How does Python write a tuple with a single entry?",
+        API,
+    ),
+    "count": Mistake(
+        28,
+        "wrong number of gradients",
+        "A rule returns as many gradients as forward has inputs. Constants have no gradient.",
+        "Which arguments of forward are inputs, and which are constants?",
+        API,
+    ),
+    "none": Mistake(
+        28,
+        "nothing returned",
+        "Your rule returned None where a gradient is needed.",
+        "Does every way through your function end in a return with all gradients?",
+        API,
+    ),
+    "mask": Mistake(
+        1,
+        "a mask returned instead of a gradient",
+        "You returned True and False: the mask still has to meet the upstream gradient.",
+        "What should happen to the upstream gradient where the mask is True, and where it is "
+        "False?",
+        UPSTREAM,
+    ),
+    "ctx": Mistake(
+        25,
+        "ctx does not hold what the rule takes out of it",
+        "Your rule takes another number of things out of ctx than forward put in.",
+        "What does forward save in ctx, and in which order?",
+        API,
+    ),
+    # --- special operations ---------------------------------------------------------------------
+    "upstream_mask": Mistake(
+        18,
+        "mask taken from the upstream gradient",
+        "Entries are dropped where the upstream gradient is negative, not where the input is.",
+        "Which value decided on the way forward whether the entry passes: can backward still see "
+        "it?",
+        LOCAL,
+    ),
+    "inverted": Mistake(
+        18,
+        "the mask is the wrong way round",
+        "The gradient goes exactly where it should not go.",
+        "Take one positive and one negative number: through which of them does a change pass?",
+        LOCAL,
+    ),
+    "tie_both": Mistake(
+        19,
+        "at a tie the gradient goes to both",
+        "Where the inputs are equal, both get the whole upstream gradient: together too much.",
+        "When both inputs are equal and both move by ε, by how much does the output move?",
+        LOCAL,
+    ),
+    "tie_none": Mistake(
+        19,
+        "at a tie the gradient goes to nobody",
+        "Where the inputs are equal, no input gets anything: the gradient is lost.",
+        "When both inputs are equal and both move by ε, by how much does the output move?",
+        LOCAL,
+    ),
+    "diagonal": Mistake(
+        20,
+        "only the diagonal of the softmax derivative",
+        "Each probability is treated as if it depended on its own score only.",
+        "When one score grows, what happens to the probabilities of the others?",
+        LOCAL,
+    ),
+    "label": Mistake(
+        21,
+        "the label's own share is missing",
+        "The column of the right label is treated like all others.",
+        "In which ways does the score of the right label enter the loss?",
+        LOCAL,
+    ),
+    "label_count": Mistake(
+        21,
+        "the label's column counts too little",
+        "The label's column gets one share per row, whatever the other columns do.",
+        "In how many of the summands of its row does the label's score occur?",
+        LOCAL,
+    ),
+    "margins": Mistake(
+        33,
+        "the margins themselves instead of their derivative",
+        "The size of each margin enters your gradient; only whether it is active should.",
+        "Once a margin is positive, how much does the loss grow when its score grows a little?",
+        LOCAL,
+    ),
+    "softmax_axis": Mistake(
+        21,
+        "probabilities along the wrong axis",
+        "Columns were treated as examples: each row is one example.",
+        "Along which axis do the probabilities of one example add up to 1?",
+        SHAPES,
+    ),
+    "repeated": Mistake(
+        29,
+        "a repeated row keeps only one of its gradients",
+        "Rows that are looked up several times keep only the last gradient.",
+        "What does NumPy do when the same index occurs twice in an assignment or in +=?",
+        BRANCH,
+    ),
+    "overflow": Mistake(
+        32,
+        "overflow: nan or inf for large inputs",
+        "For large inputs your result is nan or inf, though the true one is finite.",
+        "Which intermediate result becomes larger than any float, and for which sign of x?",
+        "the part on large numbers in the derivation above",
+    ),
+    # --- side effects ----------------------------------------------------------------------------
+    "changed_upstream": Mistake(
+        22,
+        "grad_output changed in place",
+        "Your rule wrote into grad_output. Other nodes may still need that array.",
+        "Which line changes an array that your function did not make itself?",
+        "the note on changing arrays in place (operators such as *= and a[...] = write into a)",
+    ),
+    "changed_saved": Mistake(
+        23,
+        "an input or saved value changed in place",
+        "Your rule wrote into an input or into something saved in ctx.",
+        "Which line changes an array that your function did not make itself?",
+        "the note on changing arrays in place (operators such as *= and a[...] = write into a)",
+    ),
+    "aliased": Mistake(
+        24,
+        "an array of somebody else returned",
+        "You returned an array that shares its memory with an input or with ctx.",
+        "If somebody adds to your gradient in place, what else changes?",
+        "the note on changing arrays in place (operators such as *= and a[...] = write into a)",
+    ),
+    "readonly": Mistake(
+        24,
+        "write into a read-only view",
+        "You wrote into a view (such as np.broadcast_to returns) that cannot be written to.",
+        "Where does this array get memory of its own?",
+        "the note on changing arrays in place (operators such as *= and a[...] = write into a)",
+    ),
+    "random": Mistake(
+        31,
+        "another result at the second call",
+        "The same question gets another answer at the second call.",
+        "Which variable of yours remembers something from the call before?",
+        API,
+    ),
+    "elsewhere": Mistake(
+        34,
+        "a name of another cell",
+        "Your code uses a name that only exists in another cell, or nowhere.",
+        "Would this cell work alone, in a fresh notebook?",
+        "the opening of the notebook: how answers are run",
+    ),
+    # --- whole graphs ----------------------------------------------------------------------------
+    "overwritten": Mistake(
+        4,
+        "overwritten instead of added",
+        "Where a value is used twice, only one of the paths arrived: the other was overwritten.",
+        "What happens in your code when a second message reaches the same node?",
+        BRANCH,
+    ),
+    "accumulated": Mistake(
+        5,
+        "old gradients were not cleared",
+        "The gradient of an earlier pass is still in there.",
+        "What does backward do with the gradients that the parameters already have?",
+        LOOP,
+    ),
+    "order": Mistake(
+        6,
+        "a node visited before all its consumers",
+        "A node passed its gradient on before all messages had reached it.",
+        "When is a node's gradient complete, and in which order must you visit the nodes?",
+        ORDER,
+    ),
+    "consumers": Mistake(
+        0,
+        "gradients flow the wrong way",
+        "This looks like derivatives of the nodes with respect to an input: the other direction.",
+        "Which node has the gradient 1 at the beginning?",
+        ORDER,
+    ),
+    # --- numeric gradients ------------------------------------------------------------------------
+    "forward_difference": Mistake(
+        30,
+        "forward instead of central difference",
+        "The error shrinks only as fast as h: this is a one-sided difference.",
+        "Is the point x itself one of the two points where you evaluate f?",
+        NUMERIC,
+    ),
+    "half_step": Mistake(
+        30,
+        "divided by the wrong width",
+        "Your slope is a constant factor off: the two points are not as far apart as you divide "
+        "by.",
+        "How far is the right point from the left one?",
+        NUMERIC,
+    ),
+    "precedence": Mistake(
+        30,
+        "brackets around the divisor missing",
+        "The slope is multiplied with h where it should be divided by it.",
+        "In which order does Python evaluate a / b * c?",
+        NUMERIC,
+    ),
+    "restored": Mistake(
+        30,
+        "x not restored",
+        "After the call x holds other numbers than before, or entries were moved together.",
+        "What must hold for the other entries while you move one of them?",
+        NUMERIC,
+    ),
+    "tiny_step": Mistake(
+        30,
+        "a step of your own, too small or too large",
+        "The result has noise that the step h given to you would not have.",
+        "Which step does your function use: the argument h, or a number of its own?",
+        NUMERIC,
+    ),
+    # --- training ---------------------------------------------------------------------------------
+    "unregularised": Mistake(
+        16,
+        "regularisation term missing",
+        "The hinge loss is right; the regularisation term is missing.",
+        "Which second term does the loss have, and what multiplies it?",
+        REGULAR,
+    ),
+    "regularised_twice": Mistake(
+        16,
+        "regularisation term doubled",
+        "The regularisation term is twice as large as asked for.",
+        "Is there a 2 in your regularisation term, and is there one in the question?",
+        REGULAR,
+    ),
+    "regularised_half": Mistake(
+        16,
+        "regularisation term halved",
+        "The regularisation term is half as large as asked for.",
+        "Is there a ½ in your regularisation term, and is there one in the question?",
+        REGULAR,
+    ),
+    "regularised_root": Mistake(
+        16,
+        "norm instead of sum of squares",
+        "The regularisation term uses something else than the sum of the squares.",
+        "What does R(W) add up, entry by entry?",
+        REGULAR,
+    ),
+    "detached": Mistake(
+        0,
+        "computed beside the graph",
+        "The value is right, but it is not connected with W: no gradient can flow back.",
+        "Did you compute with tensors all the way, or with their values?",
+        REGULAR,
+    ),
+    "loss_after": Mistake(
+        0,
+        "loss after the step",
+        "You return the loss after the step; the loss before the step was asked for.",
+        "At which moment was the loss computed whose gradient you followed?",
+        LOOP,
+    ),
+    "no_step": Mistake(
+        0,
+        "parameters did not move",
+        "The parameters did not move: step is missing, or there was no gradient when it came.",
+        "In which order do the five lines of the loop stand?",
+        LOOP,
+    ),
+    "wrong_direction": Mistake(
+        14,
+        "parameters moved uphill",
+        "The parameters moved along the gradient instead of against it.",
+        "Does the loss grow or fall after your step?",
+        LOOP,
+    ),
+    "many_steps": Mistake(
+        5,
+        "more than one step",
+        "The parameters moved farther than one step goes.",
+        "How often do you call backward and step in one call of your function?",
+        LOOP,
+    ),
+}
+
+
+def names_of(keys: Iterable[str]) -> list[Mistake]:
+    """Return the mistakes called `keys`, without the general ones if a specific one is there."""
+    found = [CATALOGUE[key] for key in dict.fromkeys(keys) if key in CATALOGUE]
+    return [one for one in found if not one.general] or found
+
+
+# --- from errors and flags ---------------------------------------------------------------------
+
+# Parts of messages, most specific first: Python's and NumPy's own words, and the contract's.
+FROM_ERRORS: tuple[tuple[str, str], ...] = (
+    ("list index out of range", "ctx"),
+    ("values to unpack", "ctx"),
+    ("read-only", "readonly"),
+    ("NameError", "elsewhere"),
+    ("UnboundLocalError", "elsewhere"),
+    ("matmul: ", "product"),
+    ("not aligned", "product"),
+    ("the backward rule returned None", "none"),
+    ("is None, but this input needs a gradient", "none"),
+    ("instead of a tuple", "tuple"),
+    ("one per input. Return them in the order", "count"),
+    ("dtype bool", "mask"),
+    ("inf or nan", "overflow"),
+    ("OverflowError", "overflow"),
+)
+
+FROM_FLAGS: tuple[tuple[str, str], ...] = (
+    ("changed_grad_output", "changed_upstream"),
+    ("changed_inputs", "changed_saved"),
+    ("changed_ctx", "changed_saved"),
+    ("second_call_differs", "random"),
+    ("shares_memory", "aliased"),
+)
+
+
+def from_error(message: str, operation: str) -> tuple[str, ...]:
+    """Return the mistake an error message tells of, if it tells of one."""
+    for part, key in FROM_ERRORS:
+        if part in message:
+            return (key,)
+    if "broadcast" in message:
+        # The same words from NumPy mean different things in different rules.
+        return ({"matmul": "product", "norm_squared": "product"}.get(operation, "axis"),)
+    return ()
+
+
+def from_flags(flags: Iterable[str]) -> tuple[str, ...]:
+    """Return the mistake behind the flags: a change in place explains the flags after it."""
+    raised = set(flags)
+    return tuple(key for flag, key in FROM_FLAGS if flag in raised)[:1]
