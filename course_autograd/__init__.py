@@ -1,6 +1,7 @@
 """Computation graphs and backpropagation, one operation at a time."""
 
-from course_autograd import data, nn, ops, optim
+from course_autograd import data, graph, nn, ops, optim
+from course_autograd.draw import draw
 from course_autograd.operation import Operation, backward_of, implements, reset_rules, tensor_op
 from course_autograd.tensor import Tensor, no_grad
 
@@ -9,6 +10,8 @@ __all__ = [
     "Tensor",
     "backward_of",
     "data",
+    "draw",
+    "graph",
     "implements",
     "nn",
     "no_grad",
