@@ -62,7 +62,7 @@ class Slip:
 # assignment on which exercise the slip is made; an assignment without an entry has no such student.
 SLIPS = (
     Slip(
-        "forgets_upstream",
+        "forgets-upstream",
         1,
         "return right(ctx, np.ones_like(grad_output))",
         {
@@ -73,7 +73,7 @@ SLIPS = (
         },
     ),
     Slip(
-        "passes_upstream_on",
+        "passes-upstream-on",
         2,
         "return tuple(grad_output * np.ones_like(g) for g in right(ctx, grad_output))",
         {
@@ -84,7 +84,7 @@ SLIPS = (
         },
     ),
     Slip(
-        "upstream_twice",
+        "upstream-twice",
         3,
         "return tuple(g * grad_output for g in right(ctx, grad_output))",
         {
@@ -95,13 +95,13 @@ SLIPS = (
         },
     ),
     Slip(
-        "wrong_order",
+        "wrong-order",
         12,
         "return tuple(right(ctx, grad_output))[::-1]",
         {"01_chain_rule": "mul", "03_norm_squared": "matmul"},
     ),
     Slip(
-        "wrong_sign",
+        "wrong-sign",
         14,
         "return tuple(-g for g in right(ctx, grad_output))",
         {
@@ -112,7 +112,7 @@ SLIPS = (
         },
     ),
     Slip(
-        "factor_two",
+        "factor-two",
         15,
         "return tuple(2 * g for g in right(ctx, grad_output))",
         {
@@ -135,7 +135,7 @@ SLIPS = (
         {"03_norm_squared": "sum", "04_mlp": "softmax_cross_entropy"},
     ),
     Slip(
-        "writes_into_upstream",
+        "writes-into-upstream",
         22,
         "out = right(ctx, np.array(grad_output))\n"
         "    if np.ndim(grad_output):\n"
@@ -149,7 +149,7 @@ SLIPS = (
         },
     ),
     Slip(
-        "no_tuple",
+        "no-tuple",
         28,
         "return right(ctx, grad_output)[0]",
         {
@@ -160,7 +160,7 @@ SLIPS = (
         },
     ),
     Slip(
-        "returns_nothing",
+        "returns-nothing",
         28,
         "right(ctx, grad_output)",
         {
@@ -171,7 +171,7 @@ SLIPS = (
         },
     ),
     Slip(
-        "random_answers",
+        "random-answers",
         31,
         "return tuple(g * np.random.default_rng().uniform(0.5, 1.5) "
         "for g in right(ctx, grad_output))",
@@ -301,9 +301,9 @@ def hand_in(
         edit(notebook)
         return dumped(notebook)
 
-    yield Handed("all_correct", filename, dumped(right), "full")
+    yield Handed("all-correct", filename, dumped(right), "full")
     own = {name: other_formulas.get(name, code) for name, code in solutions.items()}
-    yield Handed("other_formulas", filename, dumped(fill(release, own)), "full")
+    yield Handed("other-formulas", filename, dumped(fill(release, own)), "full")
 
     def warn(notebook: Notebook) -> None:
         loud = "import sys, warnings\nwarnings.warn('careful')\nprint('oh', file=sys.stderr)"
@@ -316,8 +316,8 @@ def hand_in(
             f"    return quiet(ctx, grad_output)\n"
         )
 
-    yield Handed("warns_on_stderr", filename, edited(warn), "full")
-    yield Handed("nothing_written", filename, dumped(release), "zero")
+    yield Handed("warns-on-stderr", filename, edited(warn), "full")
+    yield Handed("nothing-written", filename, dumped(release), "zero")
     for slip in SLIPS:
         exercise = slip.exercises.get(assignment)
         if exercise is not None:
@@ -338,18 +338,18 @@ def hand_in(
     def delete_check(notebook: Notebook) -> None:
         del notebook["cells"][position(notebook, f"check-{name}")]
 
-    yield Handed("deleted_check_cell", filename, edited(delete_check), "full")
+    yield Handed("deleted-check-cell", filename, edited(delete_check), "full")
 
     def duplicate(notebook: Notebook) -> None:
         where = position(notebook, name)
         notebook["cells"].insert(where, copy.deepcopy(notebook["cells"][where]))
 
-    yield Handed("duplicated_cell", filename, edited(duplicate), "full")
-    yield Handed("renamed_notebook", f"{assignment} (1).ipynb", dumped(right), "full")
-    yield Handed("not_json", filename, b"{ this is not a notebook", "not graded")
+    yield Handed("duplicated-cell", filename, edited(duplicate), "full")
+    yield Handed("renamed-notebook", f"{assignment} (1).ipynb", dumped(right), "full")
+    yield Handed("not-json", filename, b"{ this is not a notebook", "not graded")
     for student, code in (
-        ("infinite_loop", "while True:\n        pass"),
-        ("os_exit", "import os\n\n    os._exit(0)"),
+        ("infinite-loop", "while True:\n        pass"),
+        ("os-exit", "import os\n\n    os._exit(0)"),
     ):
         body = f"@backward_of(ops.{name})\ndef {name}_backward(ctx, grad_output):\n    {code}\n"
         yield Handed(
