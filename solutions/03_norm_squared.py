@@ -64,7 +64,7 @@ def show_scores(picture, scores, title):
     left.set(xticks=[], yticks=[], title=title)
     best = int(np.argmax(scores))
     bars = right.bar(np.arange(10), scores, color="#0072B2")
-    bars[best].set(color="#D55E00", hatch="//")
+    bars[best].set(facecolor="#D55E00", edgecolor="white", hatch="//")
     right.set(xticks=range(10), xlabel="digit", ylabel="score", title=f"highest score: {best}")
     right.axhline(0, color="black", lw=0.8)
     figure.tight_layout()
