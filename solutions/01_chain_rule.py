@@ -30,6 +30,7 @@
 
 # %% role="setup"
 import numpy as np
+from networkx import topological_sort
 
 from course_autograd import Operation, Tensor, backward_of, check, draw, ops, tensor_op
 
@@ -37,8 +38,8 @@ from course_autograd import Operation, Tensor, backward_of, check, draw, ops, te
 # ## Where this goes
 #
 # In part 8 your rules fit a straight line $a\,x + b$ to real points. For one point $(x, t)$ the
-# error is $(a\,x + b - t)^2$. The picture below is this formula as a **computation graph**: each
-# circle is a value, each arrow goes from a value to what is computed from it. At the moment the
+# error is $(a\,x + b - t)^2$. The picture below is this formula as a **computation graph**. Boxes are inputs and
+# circles are operations; each arrow goes from a value to what is computed from it. At the moment the
 # graph can compute values, but it cannot find derivatives. You will teach it.
 
 # %% role="shown" id="draw-goal"
@@ -111,9 +112,9 @@ f = q * z
 draw(f)
 
 # %% [markdown]
-# Compare with your paper. Above each arrow you see the value that goes forward.
-# The backward pass will write a gradient below it. It goes through the same graph from right to left, one
-# sentence per arrow. You have all the numbers for these sentences already:
+# Compare with your paper. Inputs are boxes, operations are circles. Above each line stands the value that goes forward.
+# The backward pass will write a gradient below it, marked with ∂. It goes through the same graph from right to left, one
+# sentence per line. You have all the numbers for these sentences already:
 #
 # - at the product: upstream 1 × local derivative = gradient of $q$ (and one more sentence for $z$);
 # - at the sum: upstream (the gradient of $q$) × local 1 = gradient of $x$ (and one more for $y$).
@@ -227,16 +228,33 @@ def mul_backward(ctx, grad_output):
 check(ops.mul)
 
 # %% [markdown]
-# **What you should see now:** a green line for numbers, for arrays, and for broadcasting. Now the graph can
-# walk back. Here is the example of part 1 again. Read the sentences below the picture from top to bottom, and
-# compare each of them with your paper.
+# **What you should see now:** numbers, arrays and broadcasting are green. Now the graph can walk back. Here is the example of part 1
+# again, with the gradients, and then the four sentences. Read them from top to bottom, and compare each with your paper.
+# (You do not have to understand the code of `tell`. Its output counts.)
 
 # %% role="shown" id="step-example"
 x, y, z = Tensor(-2.0, name="x"), Tensor(5.0, name="y"), Tensor(-4.0, name="z")
 q = x + y
 f = q * z
+q.name, f.name = "q", "f"
 f.backward()
 draw(f)
+
+# %% role="shown" id="tell"
+def tell(output):
+    """Say the backward pass of a graph of numbers in sentences, from the output to the inputs."""
+    for node in reversed(list(topological_sort(output.get_graph_above()))):
+        if node.operation is None:
+            continue  # an input sends nothing back
+        # A rule that is asked with the upstream gradient 1 answers with its local derivatives.
+        local = node.operation.backward(list(node.saved), np.float64(1.0))
+        for parent, derivative in zip(node.inputs, local, strict=True):
+            if isinstance(parent, Tensor):
+                message = f"upstream {node.grad:g} × local {derivative:g}"
+                print(f"{node.name} to {parent.name}: {message} = {node.grad * derivative:g}")
+
+
+tell(f)
 
 # %% [markdown]
 # ### Exercise 3: `maximum`
@@ -337,18 +355,35 @@ check(ops.power)
 # %% [markdown]
 # ### Exercise 5: read the flow
 #
-# @@PATTERNS@@
+# **Question:** the upstream gradient 2 arrives at a node. What does the node hand on to its left and to its right input?
+#
+# *5 minutes · difficulty ●○○○○ (1 of 5) · importance: medium · 2 points*
+#
+# Three nodes, each of them with the left input 3 and the right input 7: a sum ($3 + 7$), a maximum ($\max(3, 7)$) and a product ($3 \cdot 7$).
+# In each case the upstream gradient is **2**. Do not compute anything with a rule: use the three sentences above.
 
 # %% role="solution" exercise="patterns"
 patterns = {
-    "@@": 0,  ### ANSWER
+    "add: left": 2,  ### ANSWER
+    "add: right": 2,  ### ANSWER
+    "max of 3 and 7: left": 0,  ### ANSWER
+    "max of 3 and 7: right": 2,  ### ANSWER
+    "mul of 3 and 7: left": 14,  ### ANSWER
+    "mul of 3 and 7: right": 6,  ### ANSWER
 }
 
 # %% role="check" exercise="patterns" points=2
 check("patterns", patterns)
 
 # %% [markdown]
-# @@PATTERNS-AFTER@@
+# **What you should see now:** six green numbers. Your own rules say the same. The next cell asks each of them directly, with the saved
+# values in `ctx` and the upstream gradient 2.
+
+# %% role="shown" id="ask-rules"
+three, seven, two = np.float64(3.0), np.float64(7.0), np.float64(2.0)
+for operation in (ops.add, ops.maximum, ops.mul):
+    left, right = operation.backward([three, seven], two)
+    print(f"{operation.__name__:8} left: {left:g}   right: {right:g}")
 
 # %% [markdown]
 # ## Part 5: branches, or why gradients add
@@ -383,8 +418,8 @@ check("patterns", patterns)
 # | visit | message | $\frac{dy}{dy}$ | $\frac{dy}{du}$ | $\frac{dy}{dx}$ |
 # |---|---|---|---|---|
 # | start | | 1 | 0 | 0 |
-# | $y = x\,u$ | to $u$: upstream 1 × local 3 = 3 | 1 | 0 + 3 = **3** | 0 |
-# | $y = x\,u$ | to $x$: upstream 1 × local 4 = 4 | 1 | 3 | 0 + 4 = **4** |
+# | $y = x\,u$ | to $x$: upstream 1 × local 4 = 4 | 1 | 0 | 0 + 4 = **4** |
+# | $y = x\,u$ | to $u$: upstream 1 × local 3 = 3 | 1 | 0 + 3 = **3** | 4 |
 # | $u = x + 1$ | to $x$: upstream 3 × local 1 = 3 | 1 | 3 | 4 + 3 = **7** |
 #
 # Two messages arrive at $x$: 4 directly, and 3 through $u$. They add up to 7. Test it without the graph: $y = x^2 + x$, so
@@ -410,22 +445,35 @@ check("patterns", patterns)
 
 # %% role="solution" exercise="branches"
 branches = {
-    "@@": 0,  ### ANSWER
+    "x(x+1): dy/du": 17,  ### ANSWER
+    "x(x+1): dy/dx": 35,  ### ANSWER
+    "x²·3x: df/dx": 36,  ### ANSWER
+    "(ab+1)(ab+2): df/da": 45,  ### ANSWER
+    "(ab+1)(ab+2): df/db": 30,  ### ANSWER
+    "(ax+b)²: df/dx": 28,  ### ANSWER
+    "(ax+b)²: df/da": 42,  ### ANSWER
+    "(ax+b)²: df/db": 14,  ### ANSWER
 }
 
 # %% role="check" exercise="branches" points=4
 check("branches", branches)
 
 # %% [markdown]
-# **What you should see now:** all numbers green. Then let the graph do the same work with your rules. Follow the two
-# messages that arrive at $x$ in the first picture. In the second picture, find the one node $ab$ with two arrows going out.
+# **What you should see now:** all numbers green. Now the graph does the same work with your rules. Follow the two
+# messages that arrive at $x$: they add up to the number you found.
 
 # %% role="shown" id="draw-non-tree"
 x = Tensor(17.0, name="x")
 u = x + 1
 y = x * u
+u.name, y.name = "u", "y"
 y.backward()
+tell(y)
+print(f"collected at x: {x.grad:g}")
 draw(y)
+
+# %% [markdown]
+# In the next picture, find the one product $ab$. A dot marks where its value branches.
 
 # %% role="shown" id="draw-shared"
 a, b = Tensor(2.0, name="a"), Tensor(3.0, name="b")
@@ -593,7 +641,7 @@ x = np.array([10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5]) - 9.0
 t = np.array([8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68])
 
 a, b, rate = 0.0, 0.0, 0.04
-for step in range(121):
+for step in range(161):
     a_node, b_node = Tensor(a, name="a"), Tensor(b, name="b")
     loss = ((a_node * x + b_node - t) ** 2).mean()
     loss.backward()

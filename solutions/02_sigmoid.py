@@ -27,6 +27,7 @@
 
 # %% role="setup"
 import numpy as np
+from networkx import topological_sort
 
 from course_autograd import Operation, Tensor, backward_of, check, draw, implements, no_grad, ops
 
@@ -49,8 +50,11 @@ from course_autograd import Operation, Tensor, backward_of, check, draw, impleme
 # and says whether the digit is a zero or a one. The picture shows what it will have learned.
 
 # %% role="shown" id="picture-goal"
+import base64
+import io
+
 import matplotlib.pyplot as plt
-from IPython.display import display
+from IPython.display import HTML, display
 
 from course_autograd import data
 
@@ -78,8 +82,11 @@ def show_curve(w0, w1):
         "written ones at the top, mostly right. The neuron's curve rises from near 0 on the left "
         f"to near 1 on the right and passes one half at x = {-w1 / w0:.2f}."
     )
-    display(figure, metadata={"image/png": {"alt": alt}})
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
+    picture = base64.b64encode(file.getvalue()).decode()
+    display(HTML(f'<img width="640" alt="{alt}" src="data:image/png;base64,{picture}">'))
 
 
 show_curve(w0=8.7, w1=-3.1)
@@ -140,8 +147,14 @@ check("neuron_by_hand", neuron_by_hand)
 # %% role="shown" id="draw-neuron"
 def staged_neuron(w0, x, w1):
     """The neuron in six steps: mul, add, negate, exp, add, reciprocal."""
-    s = w0 * x + w1
-    return ops.reciprocal(ops.exp(-s) + 1)
+    p = w0 * x
+    s = p + w1
+    n = -s
+    e = ops.exp(n)
+    d = e + 1
+    f = ops.reciprocal(d)
+    p.name, s.name, n.name, e.name, d.name, f.name = "p", "s", "n", "e", "d", "f"
+    return f
 
 
 w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
@@ -249,14 +262,30 @@ def reciprocal_backward(ctx, grad_output):
 check(ops.reciprocal)
 
 # %% [markdown]
-# **What you should see now:** green. Now the staged neuron can walk back. Read the sentences from top to bottom and compare the last three with your
-# numbers from exercise 1.
+# **What you should see now:** green. Now the staged neuron can walk back. The picture has a gradient below each line, marked with ∂. Then the
+# sentences follow, from the output to the inputs. Compare them with your paper, line by line.
 
 # %% role="shown" id="step-neuron"
 w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
 f = staged_neuron(w0, x, w1)
 f.backward()
 draw(f)
+
+# %% role="shown" id="tell"
+def tell(output):
+    """Say the backward pass of a graph of numbers in sentences, from the output to the inputs."""
+    for node in reversed(list(topological_sort(output.get_graph_above()))):
+        if node.operation is None:
+            continue  # an input sends nothing back
+        # A rule that is asked with the upstream gradient 1 answers with its local derivatives.
+        local = node.operation.backward(list(node.saved), np.float64(1.0))
+        for parent, derivative in zip(node.inputs, local, strict=True):
+            if isinstance(parent, Tensor):
+                message = f"upstream {node.grad:.2f} × local {derivative:.2f}"
+                print(f"{node.name} to {parent.name}: {message} = {node.grad * derivative:.2f}")
+
+
+tell(f)
 
 # %% [markdown]
 # ## Part 4: one operation instead of four
