@@ -3,7 +3,8 @@
 An optimizer writes into arrays that it made itself, never into an array that came from outside:
 before its first step on a parameter it gives the parameter a copy of its value, and again
 whenever somebody else has put another array there. So two tensors never move together by
-accident, and from the second step on nothing is allocated.
+accident, and from the second step on nothing is allocated. From then on ``parameter.value`` is
+that one array, changed by every step: copy it (or use ``model.state()``) to keep what it was.
 """
 
 from __future__ import annotations
