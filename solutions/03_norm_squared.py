@@ -51,10 +51,23 @@ from course_autograd import Operation, Tensor, backward_of, check, data, draw, i
 # five of the rules you write today.
 
 # %% role="shown" id="picture-goal"
+from base64 import b64encode
+from html import escape
+from io import BytesIO
+
 import matplotlib.pyplot as plt
-from IPython.display import display
+from IPython.display import HTML, display
 
 digits = data.digits()
+
+
+def show(figure, alt):
+    """Show a figure, with a description in words for readers who cannot see it."""
+    picture = BytesIO()
+    figure.savefig(picture, format="png", bbox_inches="tight")
+    plt.close(figure)
+    encoded = b64encode(picture.getvalue()).decode()
+    display(HTML(f'<img alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'))
 
 
 def show_scores(picture, scores, title):
@@ -70,8 +83,7 @@ def show_scores(picture, scores, title):
     figure.tight_layout()
     numbers = ", ".join(f"{digit}: {score:.2f}" for digit, score in enumerate(scores))
     alt = f"A scan ({title}) beside a bar chart of its ten scores: {numbers}. Highest: {best}."
-    display(figure, metadata={"image/png": {"alt": alt}})
-    plt.close(figure)
+    show(figure, alt)
 
 
 one_hot = np.eye(10)[digits.labels]  # (1797, 10): a 1 in the column of the right digit
@@ -721,8 +733,7 @@ alt = (
     f"large negative ones. For the digit 0 the middle is negative (mean {middle:.2f}): a zero has no "
     "ink there."
 )
-display(figure, metadata={"image/png": {"alt": alt}})
-plt.close(figure)
+show(figure, alt)
 
 scores = test.x[0] @ W.value + b.value
 show_scores(test.x[0], scores, f"a test scan, written {test.y[0]}")

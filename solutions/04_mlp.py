@@ -61,10 +61,23 @@ from course_autograd import (
 # send every one of its gradients. It will need about one second, and it will have 2,410 parameters.
 
 # %% role="shown" id="picture-goal"
+from base64 import b64encode
+from html import escape
+from io import BytesIO
+
 import matplotlib.pyplot as plt
-from IPython.display import display
+from IPython.display import HTML, display
 
 digits = data.digits()
+
+
+def show(figure, alt):
+    """Show a figure, with a description in words for readers who cannot see it."""
+    picture = BytesIO()
+    figure.savefig(picture, format="png", bbox_inches="tight")
+    plt.close(figure)
+    encoded = b64encode(picture.getvalue()).decode()
+    display(HTML(f'<img alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'))
 
 
 def show_scans(pictures, titles, alt):
@@ -77,8 +90,7 @@ def show_scans(pictures, titles, alt):
         ax.imshow(picture.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set_title(title, fontsize=9)
     figure.tight_layout()
-    display(figure, metadata={"image/png": {"alt": alt}})
-    plt.close(figure)
+    show(figure, alt)
 
 
 show_scans(
@@ -745,8 +757,7 @@ alt = (
     f"{curves[:, 1].min():.3f} at epoch {best_epoch + 1} and does not fall further. Right: the "
     f"validation accuracy rises from {curves[0, 2]:.2f} to {curves[:, 2].max():.3f}."
 )
-display(figure, metadata={"image/png": {"alt": alt}})
-plt.close(figure)
+show(figure, alt)
 
 # %% [markdown]
 # ### The rival: linear scores with the hinge loss
