@@ -40,6 +40,24 @@ GUARD = '''"""Says where nbgrader is to be run. Written by autograder/course.py.
 raise SystemExit("nbgrader: this is not the root of the course. Go up one folder and try again.")
 '''
 
+# What ``nbgrader autograde`` does to a submission before and after it is judged. The judge stands
+# in place of the step that would execute the notebook in the TA's own name.
+SANITIZE_PREPROCESSORS = [
+    "autograder.plugin.RepairSubmission",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.DeduplicateIds",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+AUTOGRADE_PREPROCESSORS = [
+    "autograder.plugin.JudgeSubmission",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
 
 @dataclass(frozen=True)
 class Course:
@@ -154,6 +172,10 @@ def configure(c: Any, course: Course = COURSE) -> None:
     c.CourseDirectory.source_with_tests_directory = f"{grading}/source_with_tests"
     c.CourseDirectory.db_url = course.db_url
     c.GenerateAssignment.preprocessors = list(GENERATE_PREPROCESSORS)
+    c.Autograde.exporter_class = "autograder.plugin.SubmissionExporter"
+    c.Autograde.sanitize_preprocessors = list(SANITIZE_PREPROCESSORS)
+    c.Autograde.autograde_preprocessors = list(AUTOGRADE_PREPROCESSORS)
+    c.ExportApp.plugin_class = "autograder.export.GradesExport"
     c.ZipCollectApp.downloaded_directory = f"{grading}/downloaded"
 
 

@@ -1,0 +1,315 @@
+"""The untrusted side: a fresh process that loads a student's cells and answers with arrays.
+
+The judge starts it with `COMMAND`, over two pipes of its own; standard input and output are
+``/dev/null``. Everything in here may be turned against itself by the code it loads. That is why
+nothing in here knows a reference or a truth, and why what it says is read as hostile.
+
+What a student's code finds here: `course_autograd` without a single backward rule of the package
+(what an exercise lists in ``needs`` comes back while that exercise runs, and only then), a
+``check`` that does nothing, NumPy, and an empty folder. The rules taken away are held by this
+module's frames and stand in the package's source files: an obstacle, no wall. The walls are the
+process, the arrays, and the sandbox around it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import importlib
+import inspect
+import linecache
+import os
+import re
+import resource
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import course_autograd
+from autograder import wire
+from course_autograd.errors import CourseError, UndoneExerciseError
+from course_autograd.exercises import Case, Exercise, Observation, Trouble, exercises
+from course_autograd.ops import all_operations
+
+# The folder with the package is in the path only as long as it takes to import it.
+COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from autograder.child import main; main()"
+
+MEGABYTE = 1 << 20
+NOT_FOUND = "No answer to {} was found in this notebook."
+CELL_MAGICS_OF_PYTHON = ("time", "timeit", "capture", "prun", "python", "python3")
+_LINE_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
+_ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
+
+
+class CellTimeout(BaseException):
+    """A cell or a call has used up its time. No ``Exception``, so that ``except`` lets it pass."""
+
+
+class RuleNotHereError(CourseError, NotImplementedError):
+    """The package's own backward rules do not exist where submissions are judged."""
+
+
+@dataclass
+class Session:
+    """What one child holds: the student's names, and the rules that were taken away.
+
+    Attributes
+    ----------
+    names : dict
+        The namespace of the student's cells.
+    rules : dict
+        Operation -> the package's rule.
+    missed : bool
+        Whether a rule of the package was asked for and not there.
+    """
+
+    known: Mapping[str, Exercise]
+    names: dict[str, Any] = field(default_factory=dict)
+    rules: dict[Any, Callable[..., Any]] = field(default_factory=dict)
+    missed: bool = False
+
+    def strip_rules(self) -> None:
+        """Take every backward rule of the package away."""
+        for operation in all_operations().values():
+            if operation.exercise is not None:
+                continue
+            self.rules[operation] = operation.backward
+            stand_in = self._stand_in(operation.__name__)
+            operation.backward = staticmethod(stand_in)  # type: ignore[method-assign]
+            operation.declared_backward = staticmethod(stand_in)
+
+    def _stand_in(self, name: str) -> Callable[..., Any]:
+        def backward(*_: Any) -> Any:
+            """Say that this rule is not here."""
+            self.missed = True
+            raise RuleNotHereError(
+                f"{name}: the grader runs your cells without the package's own backward rules. "
+                "Your answer must not need this one."
+            )
+
+        return backward
+
+    @contextlib.contextmanager
+    def with_rules(self, needed: Sequence[str]) -> Iterator[None]:
+        """Put the rules of the operations named back, for as long as the block lasts."""
+        borrowed = [operation for operation in self.rules if operation.__name__ in needed]
+        without = {operation: operation.backward for operation in borrowed}
+        for operation in borrowed:
+            operation.backward = staticmethod(self.rules[operation])
+        try:
+            yield
+        finally:
+            for operation, stand_in in without.items():
+                operation.backward = staticmethod(stand_in)
+
+
+# --- loading cells -------------------------------------------------------------------------
+
+
+def stand_ins(names: dict[str, Any]) -> None:
+    """Give the namespace what a notebook has beside Python: ``display``, ``get_ipython``."""
+
+    class Nothing:
+        """Stands for whatever is only worth looking at."""
+
+        def __call__(self, *_: Any, **__: Any) -> None:
+            return None
+
+        def __getattr__(self, name: str) -> Nothing:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return self
+
+    nothing = Nothing()
+    names["display"] = nothing
+    names["get_ipython"] = lambda: nothing
+
+
+def silence_check() -> None:
+    """Make ``check`` do nothing: a student's own call must cost neither time nor the cell."""
+
+    def check(*_: Any, **__: Any) -> None:
+        """Do nothing: the judge is at work."""
+
+    course_autograd.check = check  # type: ignore[attr-defined]
+    module = sys.modules.get("course_autograd.check")
+    if isinstance(module, types.ModuleType):
+        module.check = check  # type: ignore[attr-defined]
+
+
+def without_magics(source: str) -> str:
+    """Return the code of a cell with IPython's magics and shell lines left out.
+
+    Examples
+    --------
+    >>> without_magics("%matplotlib inline")
+    'pass'
+    """
+    lines = source.split("\n")
+    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    if lines[first].startswith("%%"):
+        words = lines[first][2:].split()
+        if not words or words[0] not in CELL_MAGICS_OF_PYTHON:
+            return "pass"
+        lines[first] = ""
+    return "\n".join(
+        _ASSIGNED_MAGIC.sub(r"\1None", _LINE_MAGIC.sub(r"\1pass", line)) for line in lines
+    )
+
+
+def compiled(source: str, filename: str) -> types.CodeType:
+    """Compile a cell as a notebook would: magics left out, ``await`` allowed at the top."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        code = compile(source, filename, "exec", flags=flags, dont_inherit=True)
+    except SyntaxError:
+        simpler = without_magics(source)
+        if simpler == source:
+            raise
+        code = compile(simpler, filename, "exec", flags=flags, dont_inherit=True)
+    assert isinstance(code, types.CodeType)
+    return code
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `CellTimeout` in the block after `seconds`; the judge has the last word."""
+
+    def ring(*_: object) -> None:
+        raise CellTimeout
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def run_cell(names: dict[str, Any], source: str, label: str, seconds: float) -> dict[str, Any]:
+    """Run one cell; return what went wrong as plain data, empty if nothing did."""
+    filename = f"<{label}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    try:
+        with time_limit(seconds):
+            code = compiled(source, filename)
+            result = eval(code, names)
+            if code.co_flags & inspect.CO_COROUTINE:
+                importlib.import_module("asyncio").run(result)  # rare, and slow to import
+    except CellTimeout:
+        return {"kind": "timeout", "message": f"stopped after {seconds:g} seconds"}
+    except KeyboardInterrupt:
+        return {"kind": "exception", "message": "KeyboardInterrupt"}
+    except SystemExit:
+        return {"kind": "exit", "message": "the cell ends the program (exit, quit)"}
+    except BaseException as error:
+        kind = "undone" if type(error) in (NotImplementedError, UndoneExerciseError) else ""
+        return {"kind": kind or "exception", "message": said(error, filename)}
+    return {}
+
+
+def said(error: BaseException, filename: str = "") -> str:
+    """Return type, message and line of an error, in one line of bounded length."""
+    try:
+        text = str(error).strip().split("\n")[0][:300]
+    except Exception:
+        text = ""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == filename:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = f" (line {line} of the cell)" if line else ""
+    return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
+
+
+# --- the conversation -----------------------------------------------------------------------
+
+
+def load(session: Session, frame: wire.Frame, send: Callable[..., None]) -> None:
+    """Run all cells, in order; say before each which one it is, and at the end what happened."""
+    troubles = []
+    for cell in frame.header["cells"]:
+        send({"kind": "cell", "index": cell["index"]})
+        trouble = run_cell(session.names, cell["source"], cell["label"], frame.header["seconds"])
+        if trouble:
+            troubles.append({"index": cell["index"], **trouble})
+    send({"kind": "loaded", "troubles": troubles, "missed_rule": session.missed})
+
+
+def run_case(session: Session, frame: wire.Frame, send: Callable[..., None]) -> None:
+    """Let the student's answer to one exercise answer one case."""
+    exercise = session.known[frame.header["exercise"]]
+    case = Case.from_wire(frame.header["case"], [array.copy() for array in frame.arrays])
+    answer = exercise.find_answer(session.names)
+    if answer is None:
+        observation = Observation(error=Trouble("missing", NOT_FOUND.format(exercise.name)))
+    else:
+        try:
+            with time_limit(frame.header["seconds"]), session.with_rules(exercise.needs):
+                observation = exercise.run(answer, case)
+        except CellTimeout:
+            send({"kind": "timeout"})
+            return
+    header, arrays = observation.to_wire()
+    send({"kind": "observed", "observation": header}, arrays)
+
+
+def limit_resources(seconds: int, megabytes: int) -> None:
+    """Set modest limits on processor time, memory, files and core dumps, where the system can."""
+    wanted = {
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_AS: megabytes * MEGABYTE,
+        resource.RLIMIT_FSIZE: 16 * MEGABYTE,
+        resource.RLIMIT_CORE: 0,
+    }
+    for what, value in wanted.items():
+        _, hard = resource.getrlimit(what)
+        limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS has no limit on address space
+            resource.setrlimit(what, (limit, limit))
+
+
+def serve(session: Session, read_from: int, write_to: int) -> None:
+    """Answer requests until the judge closes the pipe."""
+    decoder, waiting = wire.Decoder(wire.FROM_JUDGE), list[wire.Frame]()
+    answers = {"load": load, "run": run_case}
+    while True:
+        frame = wire.read_frame(read_from, decoder, waiting)
+
+        def send(
+            header: dict[str, Any], arrays: Sequence[Any] = (), nonce: str = frame.header["nonce"]
+        ) -> None:
+            wire.write_all(write_to, wire.pack({**header, "nonce": nonce}, arrays))
+
+        answers[frame.header["kind"]](session, frame, send)
+
+
+def main() -> None:
+    """Begin: ``python -c COMMAND root read_from write_to keep_rules seconds megabytes``."""
+    root, read_from, write_to, keep_rules, seconds, megabytes = sys.argv[1:7]
+    sys.path.remove(root)
+    for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:
+        del sys.modules[name]
+    sys.argv = [""]
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("course_autograd.check")
+    session = Session(exercises())
+    if keep_rules != "rules":
+        session.strip_rules()
+    silence_check()
+    notebook = types.ModuleType("__main__")
+    notebook.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = notebook
+    session.names = notebook.__dict__
+    stand_ins(session.names)
+    limit_resources(int(seconds), int(megabytes))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(wire.ClosedError):
+        serve(session, int(read_from), int(write_to))
+    os._exit(0)

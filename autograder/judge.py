@@ -1,0 +1,655 @@
+"""The trusted side: draws fresh questions, lets the child answer, compares with what is true.
+
+One verdict is one seed from the operating system, drawn questions, and one or more children: what
+a student's code does to its process (ends it, hangs it, writes nonsense on the pipe) costs the
+exercise at work and no other. Only numbers come back; they are compared here, with the numeric
+gradient of the forward rule the package declares. Where an answer is found wrong, the reference
+solution is put through the same door with the same question: if it fails as well, the fault is
+ours (`TrustedSideError`), and nobody's grade.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from autograder import wire
+from autograder.cells import Cell, Notebook, read_notebook, solution_cells
+from autograder.child import COMMAND
+from autograder.course import COURSE, ROOT, Course
+from autograder.errors import AutograderError, NotANotebookError
+from autograder.verdict import ExerciseVerdict, Verdict, exercise_verdict
+from course_autograd.exercises import (
+    Case,
+    Exercise,
+    Finding,
+    Observation,
+    Trouble,
+    WireError,
+    exercises,
+)
+
+SLOW_CELL = 1.0  # seconds; a free cell that takes longer goes first when loading takes too long
+UNREADABLE = "what came back from your code could not be read"
+
+
+class TrustedSideError(AutograderError):
+    """The grader itself is at fault; no grade follows from it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long and how much.
+
+    Attributes
+    ----------
+    cell, load, request, submission : float
+        Seconds for one cell, all cells, one question, everything.
+    grace : float
+        Seconds after which a limit that the child should have kept is enforced from outside.
+    memory : int
+        Megabytes of address space of a child.
+    """
+
+    cell: float = 4.0
+    load: float = 20.0
+    request: float = 4.0
+    submission: float = 60.0
+    grace: float = 1.0
+    memory: int = 4096
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an assignment asks, told by its released notebook.
+
+    Attributes
+    ----------
+    name : str
+        The assignment.
+    released : Notebook
+        The students' notebook as it was handed out.
+    points : mapping
+        Exercise -> points, in the order of the notebook.
+    """
+
+    name: str
+    released: Notebook
+    points: Mapping[str, float]
+
+    @property
+    def setup(self) -> tuple[Cell, ...]:
+        """The set-up cells: the only code of the released notebook that is executed."""
+        return self.released.by_role("setup")
+
+
+def plan(name: str, course: Course = COURSE) -> Plan:
+    """Read what the assignment `name` asks.
+
+    Raises
+    ------
+    TrustedSideError
+        If the released notebook is missing, cannot be read, or asks for an unknown exercise.
+    """
+    path = course.assignment(name)
+    try:
+        released = read_notebook(path)
+    except NotANotebookError as error:
+        raise TrustedSideError(
+            f"the released notebook of {name} cannot be read: {error} "
+            "Run `python -m autograder build`."
+        ) from error
+    points: dict[str, float] = {}
+    for cell in released.by_role("check"):
+        if cell.name not in exercises():
+            raise TrustedSideError(f"{path.name} asks for the exercise '{cell.name}': unknown.")
+        points[cell.name] = float(cell.marks["points"])
+    if not points:
+        raise TrustedSideError(f"{path.name} has no check cell; is it a released notebook?")
+    return Plan(name, released, points)
+
+
+# --- one child ------------------------------------------------------------------------------
+
+
+class ChildError(Exception):
+    """The child gave no usable answer. The text is a sentence for the student."""
+
+
+class HungError(ChildError):
+    """It did not answer in time, and was ended."""
+
+
+class SlowError(ChildError):
+    """It did not answer in time, but can be asked something else."""
+
+
+class DiedError(ChildError):
+    """Its process ended."""
+
+
+class NonsenseError(ChildError):
+    """It answered something else than was agreed."""
+
+
+@dataclass
+class Loaded:
+    """What happened while the cells ran.
+
+    Attributes
+    ----------
+    troubles : dict
+        Index of a cell -> what went wrong, as ``{"kind": ..., "message": ...}``.
+    missed_rule : bool
+        Whether a cell asked for a backward rule of the package, which does not exist there.
+    """
+
+    troubles: dict[int, dict[str, str]] = field(default_factory=dict)
+    missed_rule: bool = False
+
+
+class Child:
+    """A fresh process with the cells of one notebook; ended with its whole process group.
+
+    Parameters
+    ----------
+    limits : Limits
+        Time and memory.
+    keep_rules : bool
+        Whether the package keeps its backward rules there.
+    """
+
+    def __init__(self, limits: Limits, *, keep_rules: bool = False) -> None:
+        self.limits = limits
+        self.at_cell: int | None = None
+        self.seconds_of_cell: dict[int, float] = {}
+        self.folder = Path(tempfile.mkdtemp(prefix="judged-"))
+        from_judge, to_child = os.pipe()
+        from_child, to_judge = os.pipe()
+        arguments = [
+            str(ROOT),
+            str(from_judge),
+            str(to_judge),
+            "rules" if keep_rules else "no rules",
+            str(int(limits.submission) + 5),
+            str(limits.memory),
+        ]
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-B", "-c", COMMAND, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(from_judge, to_judge),
+                cwd=self.folder,
+                env=environment(self.folder),
+                start_new_session=True,
+            )
+        finally:
+            os.close(from_judge)
+            os.close(to_judge)
+        self.line = wire.Line(to_child, from_child)
+
+    def load(self, cells: Sequence[Cell], deadline: float) -> Loaded:
+        """Run `cells` in order.
+
+        Raises
+        ------
+        ChildError
+            `at_cell` is then the index of the cell at work.
+        """
+        nonce = secrets.token_hex(16)
+        told = [
+            {
+                "index": number,
+                "source": cell.source,
+                "label": f"cell {cell.grade_id or cell.index + 1}",
+            }
+            for number, cell in enumerate(cells)
+        ]
+        self.at_cell, begun = None, time.monotonic()
+        deadline = min(deadline, begun + self.limits.load)
+        request = {"kind": "load", "nonce": nonce, "cells": told, "seconds": self.limits.cell}
+        self._send(request)
+        while True:
+            patience = self.limits.cell + self.limits.grace + (3 if self.at_cell is None else 0)
+            frame = self._receive(nonce, min(deadline, time.monotonic() + patience))
+            now = time.monotonic()
+            if self.at_cell is not None:
+                self.seconds_of_cell[self.at_cell] = now - begun
+            begun = now
+            if frame.header["kind"] != "cell":
+                break
+            index = frame.header.get("index")
+            if type(index) is not int or not 0 <= index < len(cells):
+                raise NonsenseError(UNREADABLE)
+            self.at_cell = index
+        if frame.header["kind"] != "loaded":
+            raise NonsenseError(UNREADABLE)
+        return Loaded(_troubles(frame, len(cells)), frame.header.get("missed_rule") is True)
+
+    def ask(self, exercise: Exercise, case: Case, deadline: float) -> Observation:
+        """Put one question to the student's answer.
+
+        Raises
+        ------
+        ChildError
+        """
+        nonce = secrets.token_hex(16)
+        header, arrays = case.to_wire()
+        seconds = self.limits.request
+        self._send(
+            {
+                "kind": "run",
+                "nonce": nonce,
+                "exercise": exercise.name,
+                "case": header,
+                "seconds": seconds,
+            },
+            arrays,
+        )
+        latest = time.monotonic() + seconds + self.limits.grace
+        frame = self._receive(nonce, min(deadline, latest))
+        if frame.header["kind"] == "timeout":
+            raise SlowError(f"no answer within {seconds:g} seconds; is there an endless loop?")
+        if frame.header["kind"] != "observed":
+            raise NonsenseError(UNREADABLE)
+        try:
+            return Observation.from_wire(frame.header.get("observation"), list(frame.arrays))
+        except WireError as error:
+            raise NonsenseError(f"{UNREADABLE}: {error}") from error
+
+    def _send(self, header: Mapping[str, Any], arrays: Sequence[Any] = ()) -> None:
+        try:
+            self.line.send(wire.pack(header, arrays))
+        except wire.ProtocolError as error:
+            raise NonsenseError(f"{UNREADABLE}: {error}") from error
+
+    def _receive(self, nonce: str, deadline: float) -> wire.Frame:
+        begun = time.monotonic()
+        try:
+            frame = self.line.receive(deadline)
+        except wire.LateError as error:
+            waited = max(1, round(time.monotonic() - begun))
+            raise HungError(
+                f"no answer within {waited} seconds; is there an endless loop?"
+            ) from error
+        except wire.ClosedError as error:
+            raise DiedError(self._how_it_ended()) from error
+        except wire.ProtocolError as error:
+            raise NonsenseError(f"{UNREADABLE}: {error}") from error
+        if frame.header.get("nonce") != nonce or not isinstance(frame.header.get("kind"), str):
+            raise NonsenseError("what came back from your code is no answer to the question put")
+        return frame
+
+    def _how_it_ended(self) -> str:
+        """Say in words how the process ended."""
+        try:
+            status = self.process.wait(timeout=self.limits.grace)
+        except subprocess.TimeoutExpired:
+            return "your code closed the connection to the grader"
+        if status >= 0:
+            return "your code ended the whole process (os._exit or the like)"
+        names = {signal.SIGXCPU: "used up its processor time", signal.SIGKILL: "was killed"}
+        try:
+            number = signal.Signals(-status)
+        except ValueError:
+            return f"your code crashed the whole process (signal {-status})"
+        return f"your code crashed the whole process ({names.get(number, number.name)})"
+
+    def close(self) -> None:
+        """End the process and everything it started in its group; remove its folder."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.line.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the few variables a child gets: no name, no path, no secret of this process."""
+    return {
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+
+
+def _troubles(frame: wire.Frame, cells: int) -> dict[int, dict[str, str]]:
+    """Read the child's list of troubles; what has another form is left out."""
+    given = frame.header.get("troubles")
+    found = {}
+    for one in given if isinstance(given, list) else []:
+        if isinstance(one, dict) and type(one.get("index")) is int and 0 <= one["index"] < cells:
+            found[one["index"]] = {key: str(one.get(key, ""))[:400] for key in ("kind", "message")}
+    return found
+
+
+# --- one verdict ----------------------------------------------------------------------------
+
+
+class Judge:
+    """Judges submissions, one after the other; keeps the reference's child alive in between.
+
+    Parameters
+    ----------
+    course : Course
+        Where released notebooks and references lie.
+    limits : Limits
+        Time and memory for each submission.
+    """
+
+    def __init__(self, course: Course = COURSE, limits: Limits | None = None) -> None:
+        self.course = course
+        self.limits = limits or Limits()
+        self._plans: dict[str, Plan] = {}
+        self._references: dict[str, Child] = {}
+
+    def plan(self, assignment: str) -> Plan:
+        """Return what the assignment asks (read once)."""
+        if assignment not in self._plans:
+            self._plans[assignment] = plan(assignment, self.course)
+        return self._plans[assignment]
+
+    def verdict(self, notebook: Notebook, assignment: str, *, seed: int | None = None) -> Verdict:
+        """Judge one notebook.
+
+        Parameters
+        ----------
+        notebook : Notebook
+            As read by `autograder.cells`.
+        assignment : str
+            Name, such as ``"01_chain_rule"``.
+        seed : int, optional
+            To replay a verdict; by default fresh from the operating system.
+
+        Returns
+        -------
+        Verdict
+            Always, whatever the notebook holds.
+
+        Raises
+        ------
+        TrustedSideError
+            If the grader itself is at fault.
+        """
+        begun = time.monotonic()
+        chosen = secrets.randbits(63) if seed is None else seed
+        hearing = _Hearing(self, self.plan(assignment), notebook, chosen)
+        judged = hearing.hold()
+        return Verdict(
+            assignment=assignment,
+            seed=chosen,
+            exercises=judged,
+            notes=tuple(hearing.notes),
+            milliseconds=round(1000 * (time.monotonic() - begun)),
+        )
+
+    def confirm(self, asked: Plan, exercise: Exercise, case: Case) -> None:
+        """Put a question that was answered wrongly to the reference solution as well.
+
+        Raises
+        ------
+        TrustedSideError
+            If the reference is missing, does not answer, or is found wrong, too.
+        """
+        where = f"{exercise.name} in {asked.name}"
+        try:
+            observation = self._reference(asked).ask(
+                exercise, case, time.monotonic() + self.limits.submission
+            )
+        except ChildError as error:
+            self._forget(asked.name)
+            raise TrustedSideError(f"the reference of {where} gives no answer: {error}.") from error
+        finding = judged_by(exercise, case, observation)
+        if not finding.right:
+            raise TrustedSideError(
+                f"the reference of {where} is itself found wrong on the case '{case.label}': "
+                f"{' '.join(finding.facts)}"
+            )
+
+    def _reference(self, asked: Plan) -> Child:
+        if asked.name in self._references:
+            return self._references[asked.name]
+        path = self.course.source(asked.name)
+        solutions = solution_cells(path)
+        cells = [*asked.setup]
+        cells += [
+            Cell(index, "code", code, name) for index, (name, code) in enumerate(solutions.items())
+        ]
+        child = Child(self.limits)
+        self._references[asked.name] = child
+        try:
+            loaded = child.load(cells, time.monotonic() + self.limits.load)
+        except ChildError as error:
+            self._forget(asked.name)
+            raise TrustedSideError(f"{path.name} cannot be loaded: {error}.") from error
+        if loaded.troubles:
+            index, trouble = min(loaded.troubles.items())
+            self._forget(asked.name)
+            raise TrustedSideError(
+                f"{path.name}: the cell {cells[index].grade_id} fails: {trouble['message']}."
+            )
+        return child
+
+    def _forget(self, assignment: str) -> None:
+        child = self._references.pop(assignment, None)
+        if child is not None:
+            child.close()
+
+    def close(self) -> None:
+        """End the references' processes."""
+        for assignment in list(self._references):
+            self._forget(assignment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def judged_by(exercise: Exercise, case: Case, observation: Observation) -> Finding:
+    """Compare on the trusted side; an exception there is the trusted side's fault."""
+    try:
+        with np.errstate(all="ignore"):
+            return exercise.judge(case, observation)
+    except Exception as error:
+        raise TrustedSideError(
+            f"judging {exercise.name} on the case '{case.label}' failed: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+class _Hearing:
+    """One submission before the judge: children, deadlines, and what was found."""
+
+    def __init__(self, judge: Judge, asked: Plan, notebook: Notebook, seed: int) -> None:
+        self.judge, self.asked, self.seed = judge, asked, seed
+        self.limits = judge.limits
+        self.deadline = time.monotonic() + self.limits.submission
+        self.cells = [*asked.setup, *student_cells(notebook)]
+        self.left_out: dict[int, str] = {}
+        self.cases: dict[str, list[Case]] = {}
+        self.findings: dict[str, list[Finding]] = {}
+        self.answered: dict[str, int] = {}
+        self.milliseconds: dict[str, int] = {}
+        self.remarks: dict[str, list[str]] = {name: [] for name in asked.points}
+        self.notes: list[str] = []
+
+    def hold(self) -> tuple[ExerciseVerdict, ...]:
+        """Ask every exercise; return one verdict for each, in the order of the notebook."""
+        known = exercises()
+        waiting = [known[name] for name in self.asked.points]
+        order = np.random.default_rng(self.seed).permutation(len(waiting))
+        loaded = self._children([waiting[position] for position in order], keep_rules=False)
+        if loaded is not None and loaded.missed_rule:
+            # Values are numbers: whoever found them with the engine's help found them. In a
+            # second child the package keeps its rules, and nothing but values is asked there.
+            again = [
+                exercise
+                for exercise in waiting
+                if exercise.kind == "values"
+                and any(not finding.right for finding in self.findings[exercise.name])
+            ]
+            if again:
+                self.left_out.clear()
+                self._children(again, keep_rules=True)
+        self._remark(loaded)
+        self._confirm_wrong(waiting)
+        return tuple(
+            exercise_verdict(
+                exercise,
+                self.asked.points[exercise.name],
+                self.findings[exercise.name],
+                remarks=tuple(self.remarks[exercise.name]),
+                milliseconds=self.milliseconds.get(exercise.name, 0),
+            )
+            for exercise in waiting
+        )
+
+    def _children(self, waiting: list[Exercise], *, keep_rules: bool) -> Loaded | None:
+        """Start children until every exercise is asked or time is up."""
+        waiting = list(waiting)
+        loaded = None
+        while waiting:
+            if time.monotonic() >= self.deadline:
+                self._lose(waiting, "the time for this submission was used up")
+                break
+            cells = {i: cell for i, cell in enumerate(self.cells) if i not in self.left_out}
+            with Child(self.limits, keep_rules=keep_rules) as child:
+                positions = list(cells)
+                try:
+                    result = child.load(list(cells.values()), self.deadline)
+                except ChildError as error:
+                    if child.at_cell is None:
+                        self._lose(waiting, str(error))
+                        break
+                    self._leave_out(child, positions, str(error))
+                    continue
+                loaded = Loaded(
+                    {positions[i]: trouble for i, trouble in result.troubles.items()},
+                    result.missed_rule,
+                )
+                while waiting:
+                    if not self._ask(child, waiting.pop(0)):
+                        break
+        return loaded
+
+    def _ask(self, child: Child, exercise: Exercise) -> bool:
+        """Put all questions of one exercise; return whether the child can go on."""
+        begun = time.monotonic()
+        cases = self._draw(exercise)
+        findings: list[Finding] = []
+        reason, goes_on = "", True
+        for case in cases:
+            try:
+                observation = child.ask(exercise, case, self.deadline)
+            except ChildError as error:
+                reason, goes_on = str(error), isinstance(error, SlowError)
+                break
+            findings.append(judged_by(exercise, case, observation))
+        self._close(exercise, cases, findings, reason)
+        self.milliseconds[exercise.name] = round(1000 * (time.monotonic() - begun))
+        return goes_on
+
+    def _draw(self, exercise: Exercise) -> list[Case]:
+        """Draw the questions: from the seed and the name, whatever the order of asking."""
+        rng = np.random.default_rng([self.seed, zlib.crc32(exercise.name.encode())])
+        return exercise.cases(rng)
+
+    def _close(
+        self, exercise: Exercise, cases: Sequence[Case], findings: list[Finding], reason: str
+    ) -> None:
+        """Note what was found; questions that got no answer count as answered wrongly."""
+        silent = Observation(error=Trouble("missing", reason))
+        rest = [judged_by(exercise, case, silent) for case in cases[len(findings) :]]
+        self.cases[exercise.name] = list(cases)
+        self.answered[exercise.name] = len(findings)
+        self.findings[exercise.name] = findings + rest
+
+    def _lose(self, waiting: Iterable[Exercise], reason: str) -> None:
+        for exercise in waiting:
+            self._close(exercise, self._draw(exercise), [], reason)
+
+    def _leave_out(self, child: Child, positions: Sequence[int], reason: str) -> None:
+        """Leave out the cell at work when loading failed, and free cells that had been slow."""
+        at_work = child.at_cell
+        assert at_work is not None
+        self.left_out[positions[at_work]] = reason
+        for number, seconds in child.seconds_of_cell.items():
+            cell = self.cells[positions[number]]
+            if seconds > SLOW_CELL and cell.role == "free":
+                self.left_out[positions[number]] = f"took {seconds:.0f} seconds"
+
+    def _remark(self, loaded: Loaded | None) -> None:
+        """Say what happened to cells: beside their exercise, or among the notes."""
+        troubles = {
+            index: {"kind": "left out", "message": why} for index, why in self.left_out.items()
+        }
+        troubles |= loaded.troubles if loaded is not None else {}
+        for index, trouble in sorted(troubles.items()):
+            cell = self.cells[index]
+            kind, message = trouble["kind"], trouble["message"]
+            if cell.role == "solution" and cell.name in self.remarks:
+                if kind != "undone":
+                    self.remarks[cell.name].append(f"Your cell did not run to its end: {message}.")
+            elif kind not in ("exception", "undone"):
+                self.notes.append(f"Cell {cell.index + 1} was passed over: {message}.")
+
+    def _confirm_wrong(self, asked: Iterable[Exercise]) -> None:
+        """Hold every wrong answer against the reference, with the same question."""
+        for exercise in asked:
+            name = exercise.name
+            count = self.answered[name]
+            for case, finding in zip(
+                self.cases[name][:count], self.findings[name][:count], strict=True
+            ):
+                if not finding.right and not finding.undone:
+                    self.judge.confirm(self.asked, exercise, case)
+
+
+def student_cells(notebook: Notebook) -> list[Cell]:
+    """Return the code cells of a submission that are executed: answers and free cells.
+
+    Check cells, set-up (taken from the released notebook), demonstrations and worked solutions
+    are not.
+    """
+    return [cell for cell in notebook.code() if cell.role in ("solution", "free")]

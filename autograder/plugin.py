@@ -1,0 +1,401 @@
+"""Our part in ``nbgrader autograde``: taking in, repairing, judging, reporting.
+
+nbgrader hands a whole run over in one documented place, its exporter (``exporter_class``): made
+once, before anything is copied or saved. There submissions are taken in. Then, for each of them,
+come nbgrader's own steps with two of ours among them: `RepairSubmission` before everything else,
+and `JudgeSubmission` in place of the step that would execute the notebook. nbgrader's
+``SaveAutoGrades`` stays, and finds in every check cell exactly one result: the score as the text
+of a Python float, beside the explanation as HTML.
+
+A submission that cannot be read, or on which the grader itself fails, gets no grade. It is named
+with its reason at once, again at the end of the run, and in ``not_graded.jsonl``; the exit status
+is not 0, and nobody else is affected.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import logging
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbgrader.converters import Autograde, NbGraderException
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import determine_grade, is_grade
+from sqlalchemy.exc import OperationalError
+
+from autograder import build, feedback
+from autograder.cells import Notebook, parse_notebook, read_notebook
+from autograder.course import COURSE, Course
+from autograder.errors import AutograderError, NotANotebookError
+from autograder.judge import Judge, Limits, TrustedSideError
+from autograder.records import Records
+from autograder.repair import KEY, overlap, plain_cell, read_released, repair, require_own
+
+COPIED_FROM = "copied_from"
+
+
+class NotGradedError(Exception):
+    """Ends the work on one submission; the reason has been reported."""
+
+
+# --- one run --------------------------------------------------------------------------------
+
+
+class Run:
+    """One run of ``nbgrader autograde``, as far as it is ours.
+
+    Parameters
+    ----------
+    converter : Autograde
+        nbgrader's converter, which knows all submissions of the run and all folders.
+    limits : Limits, optional
+        Time and memory for each submission.
+    """
+
+    def __init__(self, converter: Autograde, limits: Limits | None = None) -> None:
+        self.converter = converter
+        self.coursedir = converter.coursedir
+        self.log: logging.Logger = converter.log
+        self.name: str = self.coursedir.assignment_id
+        self.course = course_of(Path(self.coursedir.root), self.name)
+        self.records = Records.beside(self.coursedir.db_url, self.coursedir.root)
+        self.judge = Judge(self.course, limits)
+        self.refused: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
+        self._released: dict[str, Any] | None = None
+
+    @property
+    def released(self) -> dict[str, Any]:
+        """The released notebook, with its metadata."""
+        if self._released is None:
+            self._released = read_released(self.course.assignment(self.name))
+        return self._released
+
+    def begin(self) -> None:
+        """Make the assignment known, take all submissions in, and stay until the end.
+
+        Raises
+        ------
+        NbGraderException
+            If nothing can be graded at all, in one sentence.
+        """
+        try:
+            self.judge.plan(self.name)
+            if not build.is_registered(self.name, self.coursedir.db_url):
+                self.log.info("%s is not in the grade book yet: entering it", self.name)
+                build.register([self.name], self.course, db_url=self.coursedir.db_url)
+        except AutograderError as error:
+            self.log.error("%s", error)
+            raise NbGraderException(str(error)) from error
+        for folder in sorted(self.converter.assignments):
+            self._take_in(folder)
+        self._find_empty_folders()
+        convert = self.converter.convert_notebooks
+        quiet = _WithoutTracebacks(self.refused)
+
+        def convert_and_report() -> None:
+            self.log.addFilter(quiet)
+            try:
+                convert()
+            finally:
+                self.log.removeFilter(quiet)
+                self.judge.close()
+                self._report()
+            if self.refused:
+                raise NbGraderException(f"{len(self.refused)} submissions were not graded")
+
+        self.converter.convert_notebooks = convert_and_report
+
+    def refuse(self, student: str, reason: str) -> None:
+        """Report at once that a submission gets no grade, and why."""
+        if student not in self.refused:
+            self.refused[student] = reason
+            self.records.not_graded(student, self.name, reason)
+            print(f"not graded: {student}, {self.name}: {reason}", flush=True)
+
+    def _report(self) -> None:
+        """Name at the end of the run, once more, who was not graded and why."""
+        if self.refused:
+            lines = [f"  {student}: {why}" for student, why in sorted(self.refused.items())]
+            count = len(lines)
+            self.log.error(
+                "%s of %s not graded (nothing was saved for %s; the reasons are also in %s):\n%s",
+                "1 submission" if count == 1 else f"{count} submissions",
+                self.name,
+                "it" if count == 1 else "them",
+                self.records.folder / "not_graded.jsonl",
+                "\n".join(lines),
+            )
+
+    # --- taking in --------------------------------------------------------------------------
+
+    def _take_in(self, folder: str) -> None:
+        """Decide what of one submission is graded: a list with one file, or nothing at all."""
+        student = self._student(folder)
+        if student in self.coursedir.student_id_exclude.split(","):
+            return
+        self._ignore_links(Path(folder))
+        try:
+            path = self._notebook(student, Path(folder))
+        except NotANotebookError as error:
+            self.refuse(student, str(error))
+            del self.converter.assignments[folder]
+        else:
+            self.converter.assignments[folder] = [str(path)]
+
+    def _student(self, folder: str) -> str:
+        pattern = self.coursedir.format_path(
+            self.coursedir.submitted_directory, "(?P<student>.*)", ".*", escape=True
+        )
+        found = re.match(pattern, folder)
+        return found["student"] if found else Path(folder).parent.name
+
+    def _ignore_links(self, folder: Path) -> None:
+        """Keep nbgrader from copying what a link in a submission points to."""
+        for path in folder.rglob("*"):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                self.log.warning("%s is a link or a special file: it is not copied", path)
+                self.coursedir.ignore = [*self.coursedir.ignore, glob.escape(str(path))]
+
+    def _notebook(self, student: str, folder: Path) -> Path:
+        """Return the notebook to grade; one with another name is copied to the expected one.
+
+        Raises
+        ------
+        NotANotebookError
+            If there is none that can be read and belongs to the assignment.
+        """
+        expected = folder / f"{self.name}.ipynb"
+        if expected.is_symlink() or expected.exists():
+            original = copied_from(expected)
+            if original is None or not (folder / original).is_file():
+                require_own(read_notebook(expected), self.released, self.name)
+                return expected
+            expected.unlink()
+        best: tuple[int, Path] | None = None
+        reasons = []
+        for path in sorted(folder.glob("*.ipynb")):
+            try:
+                notebook = read_notebook(path)
+                require_own(notebook, self.released, self.name)
+            except NotANotebookError as error:
+                reasons.append(str(error) if path.name in str(error) else f"{path.name}: {error}")
+                continue
+            cells = overlap(notebook, self.released)
+            if best is None or cells > best[0]:
+                best = cells, path
+        if best is None:
+            raise NotANotebookError(f"there is no notebook {expected.name}. " + " ".join(reasons))
+        copy_as(best[1], expected)
+        self.renamed[student] = best[1].name
+        print(
+            f"note: {student}, {self.name}: '{best[1].name}' is graded as {expected.name}; "
+            "the file itself is kept.",
+            flush=True,
+        )
+        return expected
+
+    def _find_empty_folders(self) -> None:
+        """Report folders without any notebook, which nbgrader passes over."""
+        pattern = self.coursedir.format_path(
+            self.coursedir.submitted_directory, self.coursedir.student_id, self.name
+        )
+        excluded = self.coursedir.student_id_exclude.split(",")
+        for folder in sorted(glob.glob(pattern)):  # noqa: PTH207 - as nbgrader does
+            student = self._student(folder)
+            if not any(Path(folder).glob("*.ipynb")) and student not in excluded:
+                self.refuse(student, "the folder holds no notebook (no file ending in .ipynb).")
+
+
+def course_of(root: Path, assignment: str) -> Course:
+    """Return the course at `root` if it holds the assignment, else this repository's."""
+    own = Course(root)
+    return own if own.assignment(assignment).is_file() else COURSE
+
+
+def copy_as(original: Path, copy: Path) -> None:
+    """Copy a renamed notebook to the expected name, with a note of where it came from."""
+    content = as_node(read_notebook(original))
+    content.metadata[KEY] = {COPIED_FROM: original.name}
+    copy.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    shutil.copystat(original, copy)
+
+
+def copied_from(path: Path) -> str | None:
+    """Return the name of the file that `copy_as` made this one from, or None."""
+    try:
+        read_notebook(path)
+        own = read_released(path)["metadata"][KEY][COPIED_FROM]
+    except (NotANotebookError, KeyError, TypeError, ValueError):
+        return None
+    return Path(own).name if isinstance(own, str) else None
+
+
+class _WithoutTracebacks(logging.Filter):
+    """Leaves out what nbgrader says about a submission whose reason has been said already."""
+
+    def __init__(self, refused: Mapping[str, str]) -> None:
+        super().__init__()
+        self.refused = refused
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it."""
+        text = record.getMessage()
+        if text.startswith("Traceback"):
+            return NotGradedError.__name__ not in text
+        if text.startswith("There was an error processing assignment"):
+            return not any(f"/{who}/" in text or f"'{who}'" in text for who in self.refused)
+        return not (self.refused and text.startswith("Please see the the above traceback"))
+
+
+# --- nbgrader's steps -----------------------------------------------------------------------
+
+
+class SubmissionExporter(NotebookExporter):
+    """nbconvert's notebook exporter, which reads submissions with our reader."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self.run: Run | None = None
+        if isinstance(self.parent, Autograde):
+            self.run = Run(self.parent)
+            self.run.begin()
+
+    def from_filename(self, filename: str, resources: Any = None, **options: Any) -> Any:
+        """Read and convert one notebook of the run; on failure, report it and go on."""
+        if self.run is None or resources is None:
+            return super().from_filename(filename, resources, **options)
+        student = resources["nbgrader"]["student"]
+        try:
+            if not self._was_handed_in(Path(filename), resources):
+                return super().from_filename(filename, resources, **options)
+            path = Path(filename)
+            resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
+            node = as_node(read_notebook(path))
+            return self.from_notebook_node(node, resources, **options)  # type: ignore[no-untyped-call]
+        except OperationalError:
+            self.run.refuse(student, "the grade book could not be written (is it in use?).")
+            raise
+        except NotANotebookError as error:
+            self.run.refuse(student, str(error))
+        except TrustedSideError as error:
+            self.run.refuse(student, f"the grader itself failed, not the student: {error}")
+        except Exception as error:
+            self.run.refuse(
+                student,
+                f"the grader itself failed, not the student: {type(error).__name__}: {error}",
+            )
+            self.run.log.exception("%s: unexpected failure", student)
+        raise NotGradedError(student) from None
+
+    def _was_handed_in(self, path: Path, resources: Any) -> bool:
+        """Whether this is the file handed in, and not the one nbgrader wrote from it."""
+        assert self.run is not None
+        coursedir = self.run.coursedir
+        own = resources["nbgrader"]
+        folder = coursedir.format_path(
+            coursedir.submitted_directory, own["student"], own["assignment"]
+        )
+        return path.parent.resolve() == Path(folder).resolve()
+
+
+def as_node(notebook: Notebook) -> Any:
+    """Return a notebook as nbformat's node: cells, code and grade ids, and nothing else."""
+    cells = []
+    for cell in notebook:
+        made = plain_cell(cell.kind, cell.source)
+        if cell.marks:
+            made["metadata"] = {"nbgrader": dict(cell.marks)}
+        made["id"] = f"handed-in-{cell.index:04d}"
+        cells.append(made)
+    return node_of({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def node_of(content: Mapping[str, Any]) -> Any:
+    """Return plain data as nbformat's node."""
+    return nbformat.from_dict(content)  # type: ignore[no-untyped-call]
+
+
+def run_of(step: Any) -> Run:
+    """Return the run that a preprocessor works in."""
+    run = getattr(step.parent, "run", None)
+    if not isinstance(run, Run):
+        raise TrustedSideError(
+            "the plug-in is only half configured: c.Autograde.exporter_class must be "
+            "autograder.plugin.SubmissionExporter (see autograder.course.configure)."
+        )
+    return run
+
+
+class RepairSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """Write the submission anew, against the released notebook, before nbgrader looks at it."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Repair one notebook; what was mended goes into its metadata."""
+        run = run_of(self)
+        mended = repair(parse_notebook(nb), run.released)
+        sentences = list(mended.sentences)
+        name = run.renamed.get(resources["nbgrader"]["student"])
+        if name is not None:
+            sentences.insert(0, f"The file was named '{name}'; it was graded as {run.name}.ipynb.")
+        for sentence in sentences:
+            self.log.info("%s: repaired: %s", resources["nbgrader"]["student"], sentence)
+        mended.content["metadata"][KEY]["repairs"] = sentences
+        return node_of(mended.content), resources
+
+
+class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """Put score and explanation into every check cell, in place of executing the notebook."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Judge one notebook."""
+        run, student = run_of(self), resources["nbgrader"]["student"]
+        verdict = run.judge.verdict(parse_notebook(nb), resources["nbgrader"]["assignment"])
+        panels = {f"check-{one.name}": one for one in verdict.exercises}
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+            if not is_grade(cell):
+                continue
+            one = panels.pop(cell.metadata.nbgrader.grade_id)
+            cell.outputs = [result(one.score, feedback.panel(one))]
+            saved = determine_grade(cell, self.log)
+            if saved != (one.score, one.points):
+                raise TrustedSideError(
+                    f"{one.name}: the judge gives {one.score} of {one.points} points, the grade "
+                    f"book would hold {saved[0]} of {saved[1]}. Has the assignment changed since? "
+                    "Run `python -m autograder register`."
+                )
+        if panels:
+            raise TrustedSideError(f"no check cell for {', '.join(panels)}")
+        repairs = tuple(nb.metadata.get(KEY, {}).get("repairs", ()))
+        text = feedback.summary(verdict, repairs)
+        nb.cells.insert(0, node_of({**plain_cell("markdown", text), "id": "result"}))
+        run.records.graded(student, verdict, repairs)
+        self.log.info(
+            "%s: %s of %s points, %s ms",
+            student,
+            verdict.score,
+            verdict.points,
+            verdict.milliseconds,
+        )
+        return nb, resources
+
+
+def result(score: float, html: str) -> Any:
+    """Return the one output of a check cell: the score as nbgrader reads it, and the panel."""
+    return node_of(
+        {
+            "output_type": "execute_result",
+            "execution_count": None,
+            "metadata": {},
+            "data": {"text/plain": repr(float(score)), "text/html": html},
+        }
+    )
