@@ -30,6 +30,7 @@
 
 # %% role="setup"
 import numpy as np
+from networkx import topological_sort
 
 from course_autograd import Operation, Tensor, backward_of, check, data, draw, implements, ops
 
@@ -152,12 +153,16 @@ check("norm_by_hand", norm_by_hand)
 W = Tensor([[1.0, 2.0], [3.0, -1.0]], name="W")
 x = Tensor([2.0, 1.0], name="x")
 q = W @ x
-f = ops.sum(ops.square(q))
+squares = ops.square(q)
+f = ops.sum(squares)
+q.name, squares.name, f.name = "q", "squares", "f"
 draw(f)
 
 # %% [markdown]
-# The values go forward. Read the shapes from left to right: $W$ has shape $(2, 2)$, $x$ has shape $(2,)$, $q$ has shape $(2,)$, the squares have shape
-# $(2,)$, and $f$ has shape $()$, which means: one number. None of these three operations can go back yet. You will teach them.
+# The values go forward. Each line of the picture shows the shape of an array, and under it its smallest and its largest entry. (All entries are in the table; open it below the picture.)
+#
+# Read the shapes from left to right: $W$ has shape $(2, 2)$, $x$ has shape $(2,)$, $q$ has shape $(2,)$, the squares have shape
+# $(2,)$, and $f$ is one number, which is shape $()$. None of these three operations can go back yet. You will teach them.
 #
 # **One fact helps more than any other today: a gradient has the shape of its value.** The gradient of $W$ is a matrix of the shape of $W$. Its entry in
 # row $i$, column $j$ answers the question: how does $f$ change when $W_{ij}$ grows a little?
@@ -457,16 +462,29 @@ def matmul_backward(ctx, grad_output):
 check(ops.matmul)
 
 # %% [markdown]
-# **What you should see now:** four green lines, one for each row of the table. And now the graph of part 2 can walk back. Read its sentences
-# from top to bottom. The last two are your numbers of exercise 1.
+# **What you should see now:** four green lines, one for each row of the table. And now the graph of part 2 can walk back. In the picture, gradients stand below the lines,
+# marked with ∂. The sentences after it go from the output to the inputs. The last two hold your numbers of exercise 1.
 
 # %% role="shown" id="step-norm"
 W = Tensor([[1.0, 2.0], [3.0, -1.0]], name="W")
 x = Tensor([2.0, 1.0], name="x")
 q = W @ x
-f = ops.sum(ops.square(q))
+squares = ops.square(q)
+f = ops.sum(squares)
+q.name, squares.name, f.name = "q", "squares", "f"
 f.backward()
 draw(f)
+
+# %% role="shown" id="tell-norm"
+def tell(output):
+    """Say the backward pass in sentences, for a graph in which every value is used once."""
+    for node in reversed(list(topological_sort(output.get_graph_above()))):
+        for parent in node.parents:
+            arrives, sent = np.asarray(node.grad).tolist(), np.asarray(parent.grad).tolist()
+            print(f"{node.operation.__name__}: upstream {arrives} comes in, {parent.name} gets {sent}")
+
+
+tell(f)
 
 # %% [markdown]
 # PyTorch prints the same numbers for this example: `tensor([[16.,  8.], [20., 10.]])` for $W$, and `tensor([38.,  6.])` for $x$.

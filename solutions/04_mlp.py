@@ -28,6 +28,7 @@
 
 # %% role="setup"
 import numpy as np
+from networkx import topological_sort
 
 from course_autograd import (
     Operation,
@@ -221,13 +222,32 @@ class relu(Operation):
 check(ops.relu)
 
 # %% [markdown]
-# **What you should see now:** green for numbers, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. Compare the sentences with your six numbers.
+# **What you should see now:** green for numbers, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. The picture has the gradients below the lines, marked with ∂. The sentences after it go from the output to the
+# inputs. Compare them with your six numbers.
 
 # %% role="shown" id="step-neuron"
 W, x, b = Tensor(2.0, name="W"), Tensor(3.0, name="x"), Tensor(1.0, name="b")
-H = ops.relu(W * x + b)
+u1 = W * x
+u2 = u1 + b
+H = ops.relu(u2)
+u1.name, u2.name, H.name = "u1", "u2", "H"
 H.backward()
 draw(H)
+
+# %% role="shown" id="tell-neuron"
+def tell(output):
+    """Say the backward pass of a graph of numbers in sentences, from the output to the inputs."""
+    for node in reversed(list(topological_sort(output.get_graph_above()))):
+        if node.operation is None:
+            continue  # an input sends nothing back
+        # A rule that is asked with the upstream gradient 1 answers with its local derivatives.
+        local = node.operation.backward(list(node.saved), np.float64(1.0))
+        for parent, derivative in zip(node.inputs, local, strict=True):
+            message = f"upstream {node.grad:g} × local {derivative:g}"
+            print(f"{node.name} to {parent.name}: {message} = {node.grad * derivative:g}")
+
+
+tell(H)
 
 # %% [markdown]
 # ### tanh, derived
@@ -576,7 +596,7 @@ def regularised_hinge(x, W, labels, lam):
 check(regularised_hinge)
 
 # %% [markdown]
-# **What you should see now:** green for several values of $\lambda$. The graph of this loss has a branch: $W$ is used for the scores and for the price. Find both arrows.
+# **What you should see now:** green for several values of $\lambda$. The graph of this loss has a branch: $W$ is used for the scores and for the price. A dot marks the place where a line branches.
 
 # %% role="shown" id="draw-regularised"
 x = np.array([[1.0, -1.0], [0.5, 2.0]])
