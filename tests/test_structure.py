@@ -1,0 +1,173 @@
+"""Who may import whom, and no import cycles: imports inside functions count."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+from autograder.course import ROOT
+
+PACKAGES = ("course_autograd", "autograder")
+
+# The rooms of course_autograd, from the street to the inside: a room imports rooms before it in
+# this list only (see also ALLOWED). What is not a single line of rooms stands in one set.
+ROOMS: list[set[str]] = [
+    {"errors"},
+    {"contract", "domain"},
+    {"tensor", "numeric"},
+    {"operation"},
+    {"ops"},
+    {"nn", "optim", "data", "state", "graph", "exercises", "mistakes", "layout", "scene"},
+    {"draw"},
+    {"check"},
+]
+# Within one set.
+ALLOWED = {
+    ("nn", "state"),
+    ("optim", "state"),
+    ("optim", "nn"),
+    ("state", "nn"),
+    ("scene", "graph"),
+    ("scene", "layout"),
+    ("layout", "graph"),
+    ("exercises", "mistakes"),
+    ("exercises", "nn"),
+    ("exercises", "optim"),
+    ("numeric", "tensor"),
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {
+    module_name(path): path for package in PACKAGES for path in (ROOT / package).rglob("*.py")
+}
+
+
+def imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
+    """Names that a module imports, anywhere in it but under TYPE_CHECKING."""
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            stack.extend(node.orelse)
+            continue
+        stack.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = module.split(".")
+                above = above[: len(above) - node.level + is_package]
+                base = ".".join([*above, *([base] if base else [])])
+            for alias in node.names:
+                yield f"{base}.{alias.name}"
+
+
+def known(name: str) -> str | None:
+    """The module of ours that an imported name lives in."""
+    while name:
+        if name in MODULES:
+            return name
+        name = name.rpartition(".")[0]
+    return None
+
+
+def import_graph() -> nx.DiGraph[str]:
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for module, path in MODULES.items():
+        graph.add_node(module)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for name in imports(tree, module, path.name == "__init__.py"):
+            target = known(name)
+            if target is not None and target != module:
+                graph.add_edge(module, target)
+    return graph
+
+
+def room(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else None
+
+
+GRAPH = import_graph()
+
+
+def test_there_are_no_import_cycles() -> None:
+    assert [sorted(cycle) for cycle in nx.simple_cycles(GRAPH)] == []
+
+
+def test_the_package_never_imports_what_is_the_staffs() -> None:
+    wrong = []
+    for module, path in MODULES.items():
+        if module.startswith("course_autograd"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for name in imports(tree, module, path.name == "__init__.py"):
+                if name.split(".")[0] in ("autograder", "nbgrader", "jupytext", "nbconvert"):
+                    wrong.append((module, name))
+    assert wrong == []
+
+
+def test_rooms_import_in_one_direction() -> None:
+    level = {name: number for number, names in enumerate(ROOMS) for name in names}
+    wrong = []
+    for importer, imported in GRAPH.edges:
+        if not importer.startswith("course_autograd.") or imported == "course_autograd":
+            if importer.startswith("course_autograd."):
+                wrong.append((importer, imported))  # a room never imports the front door
+            continue
+        here, there = room(importer), room(imported)
+        if here is None or there is None or here == there:
+            continue
+        assert here in level, f"{here} is a new room: give it a place in ROOMS"
+        if level[there] >= level[here] and (here, there) not in ALLOWED:
+            wrong.append((importer, imported))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import autograder.judge", ["autograder.judge"]),
+        ("def f():\n    from autograder import judge", ["autograder.judge"]),
+        ("from . import ops", ["course_autograd.ops"]),
+        ("from .errors import CourseError", ["course_autograd.errors.CourseError"]),
+        ("if TYPE_CHECKING:\n    import autograder", []),
+        ("try:\n    import networkx\nexcept ImportError:\n    pass", ["networkx"]),
+    ],
+)
+def test_imports_are_seen_wherever_they_stand(source: str, found: list[str]) -> None:
+    assert list(imports(ast.parse(source), "course_autograd.tensor", False)) == found
+
+
+def test_no_import_hides_behind_try() -> None:
+    wrong = [
+        module
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Try)
+        for child in node.body
+        if isinstance(child, ast.Import | ast.ImportFrom)
+    ]
+    assert wrong == []
+
+
+FOLDERS = [
+    name
+    for name in ("course_autograd", "autograder", "solutions", "assignments", "tests", "benchmarks")
+    if any((ROOT / name).iterdir())
+]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_room_has_a_readme_of_few_lines(folder: str) -> None:
+    text = (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    assert 3 <= len(text.splitlines()) <= 40
