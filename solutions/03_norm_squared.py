@@ -466,16 +466,6 @@ check(ops.matmul)
 # marked with ∂. The sentences after it go from the output to the inputs. The last two hold your numbers of exercise 1.
 
 # %% role="shown" id="step-norm"
-W = Tensor([[1.0, 2.0], [3.0, -1.0]], name="W")
-x = Tensor([2.0, 1.0], name="x")
-q = W @ x
-squares = ops.square(q)
-f = ops.sum(squares)
-q.name, squares.name, f.name = "q", "squares", "f"
-f.backward()
-draw(f)
-
-# %% role="shown" id="tell-norm"
 def tell(output):
     """Say the backward pass in sentences, for a graph in which every value is used once."""
     for node in reversed(list(topological_sort(output.get_graph_above()))):
@@ -484,6 +474,14 @@ def tell(output):
             print(f"{node.operation.__name__}: upstream {arrives} comes in, {parent.name} gets {sent}")
 
 
+W = Tensor([[1.0, 2.0], [3.0, -1.0]], name="W")
+x = Tensor([2.0, 1.0], name="x")
+q = W @ x
+squares = ops.square(q)
+f = ops.sum(squares)
+q.name, squares.name, f.name = "q", "squares", "f"
+f.backward()
+display(draw(f))
 tell(f)
 
 # %% [markdown]

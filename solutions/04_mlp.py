@@ -226,15 +226,6 @@ check(ops.relu)
 # inputs. Compare them with your six numbers.
 
 # %% role="shown" id="step-neuron"
-W, x, b = Tensor(2.0, name="W"), Tensor(3.0, name="x"), Tensor(1.0, name="b")
-u1 = W * x
-u2 = u1 + b
-H = ops.relu(u2)
-u1.name, u2.name, H.name = "u1", "u2", "H"
-H.backward()
-draw(H)
-
-# %% role="shown" id="tell-neuron"
 def tell(output):
     """Say the backward pass of a graph of numbers in sentences, from the output to the inputs."""
     for node in reversed(list(topological_sort(output.get_graph_above()))):
@@ -247,6 +238,13 @@ def tell(output):
             print(f"{node.name} to {parent.name}: {message} = {node.grad * derivative:g}")
 
 
+W, x, b = Tensor(2.0, name="W"), Tensor(3.0, name="x"), Tensor(1.0, name="b")
+u1 = W * x
+u2 = u1 + b
+H = ops.relu(u2)
+u1.name, u2.name, H.name = "u1", "u2", "H"
+H.backward()
+display(draw(H))
 tell(H)
 
 # %% [markdown]
@@ -760,8 +758,8 @@ print(f"validation accuracy: {judge(network, validation)[1]:.3f}")
 # Look at the **learning curves**. The training loss goes on falling. The validation loss stops falling, and stays: from there on, the network only learns its own examples by heart.
 
 # %% role="shown" id="picture-curves"
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
 epochs = np.arange(1, len(curves) + 1)
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
 left.plot(epochs, curves[:, 0], "-", color="#0072B2", label="training")
 left.plot(epochs, curves[:, 1], "--", color="#D55E00", label="validation")
 left.set(xlabel="epoch", ylabel="loss", yscale="log", title="loss")
