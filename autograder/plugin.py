@@ -19,6 +19,7 @@ import json
 import logging
 import re
 import shutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from nbconvert.exporters import NotebookExporter
 from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import determine_grade, is_grade
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SAWarning
 
 from autograder import build, feedback
 from autograder.cells import Notebook, parse_notebook, read_notebook
@@ -103,7 +104,10 @@ class Run:
         def convert_and_report() -> None:
             self.log.addFilter(quiet)
             try:
-                convert()
+                with warnings.catch_warnings():
+                    # nbgrader's own use of its database; nothing a TA could do about
+                    warnings.simplefilter("ignore", SAWarning)
+                    convert()
             finally:
                 self.log.removeFilter(quiet)
                 self.judge.close()
