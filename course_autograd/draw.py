@@ -16,14 +16,22 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, overload
 
 from course_autograd.errors import CourseError
-from course_autograd.graph import HEADER, Node, range_text, rows, table_of, trace, value_text
+from course_autograd.graph import (
+    HEADER,
+    Node,
+    count_nodes,
+    range_text,
+    rows,
+    table_of,
+    trace,
+    value_text,
+)
 from course_autograd.layout import Point
 from course_autograd.scene import INK, Scene, Shape, Text, compose
+from course_autograd.tensor import Tensor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from course_autograd.tensor import Tensor
 
 MOST_NODES = 300
 FONTS = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
@@ -114,15 +122,18 @@ def draw(tensor: Tensor, *, ax: Axes | None = None) -> Drawing | Axes:
     CourseError
         If the graph is too large to be read as a picture.
     """
-    try:
-        nodes = trace(tensor)
-    except TypeError as error:
-        raise TypeError(f"draw: {error} Call draw(loss), for example.") from error
-    if len(nodes) > MOST_NODES:
-        raise CourseError(
-            f"draw: this graph has {len(nodes):,} nodes; a picture of more than {MOST_NODES} "
-            "cannot be read. Draw a part of it: a tensor inside, or the loss of fewer examples."
+    if not isinstance(tensor, Tensor):
+        raise TypeError(
+            f"draw: expected a tensor, the result of a computation, got a {type(tensor).__name__}. "
+            "Call draw(loss), for example."
         )
+    count = count_nodes(tensor)
+    if count > MOST_NODES:
+        raise CourseError(
+            f"draw: this graph has {count:,} nodes; a picture of more than {MOST_NODES} cannot be "
+            "read. Draw a part of it: a tensor inside, or the loss of fewer examples."
+        )
+    nodes = trace(tensor)
     if ax is None:
         return Drawing(nodes)
     return to_axes(compose(nodes), ax)

@@ -75,7 +75,8 @@ def trace(tensor: Tensor) -> list[Node]:
     """
     if not isinstance(tensor, Tensor):
         raise TypeError(
-            f"expected a tensor, the result of a computation, got a {type(tensor).__name__}."
+            "graph: expected a tensor, the result of a computation, got a "
+            f"{type(tensor).__name__}. Call graph.table(loss), for example."
         )
     items: list[tuple[Any, tuple[int, ...]]] = []
     place: dict[object, int] = {}
@@ -88,6 +89,11 @@ def trace(tensor: Tensor) -> list[Node]:
         _node(number, item, label, inputs)
         for number, ((item, inputs), label) in enumerate(zip(items, labels, strict=True))
     ]
+
+
+def count_nodes(tensor: Tensor) -> int:
+    """Return how many nodes the graph above `tensor` has, constants included."""
+    return sum(1 for _ in _in_order(tensor))
 
 
 def _computed(item: object) -> bool:

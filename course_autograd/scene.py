@@ -23,6 +23,7 @@ FAINT = "#595959"
 
 FONT_SIZE = 13.0
 SMALL = 11.0
+LINE = 1.25 * FONT_SIZE
 ADVANCE = 0.61  # width of a character of a fixed-width font, as a part of the font size
 RADIUS = 20.0
 LABEL_GAP = 5.0  # between a wire and the text above or below it
@@ -169,11 +170,11 @@ def _room(node: Node, shape: Shape) -> tuple[float, float]:
     trunk = max((text_width(label) + 14 for label in labels if label), default=0.0)
     half = shape.height / 2
     if trunk:
-        half = max(half, LABEL_GAP + len(_above(node)) * 1.2 * FONT_SIZE)
+        half = max(half, LABEL_GAP + len(_above(node)) * LINE)
     if node.options:
         half = max(half, shape.height / 2 + 2 + 1.3 * SMALL)
         if node.grad is not None:
-            half = max(half, LABEL_GAP + 1.2 * FONT_SIZE + 1.3 * SMALL)
+            half = max(half, LABEL_GAP + LINE + 1.3 * SMALL)
     return max(shape.width + trunk, text_width(node.options, SMALL)), 2 * half
 
 
@@ -188,7 +189,7 @@ def _texts(node: Node, shape: Shape, y: float) -> Iterator[Text]:
     start, lift = shape.x + shape.width + 7, LABEL_GAP + 0.6 * FONT_SIZE
     for line, text in enumerate(reversed(_above(node))):
         role: Role = "shape" if line else "value"
-        height = y - lift - line * 1.2 * FONT_SIZE
+        height = y - lift - line * LINE
         yield Text(i, role, text, start, height, colour=VALUE_COLOUR)
     if node.grad is not None:
         below = _below(node)
@@ -197,7 +198,7 @@ def _texts(node: Node, shape: Shape, y: float) -> Iterator[Text]:
         # Never to the left of the shape, where wires arrive.
         room = text_width(node.options, SMALL)
         left = max(shape.x, middle - room / 2)
-        low = max(y + shape.height / 2 + 2, y + LABEL_GAP + 1.2 * FONT_SIZE) + 0.65 * SMALL
+        low = max(y + shape.height / 2 + 2, y + LABEL_GAP + LINE) + 0.65 * SMALL
         yield Text(i, "options", node.options, left, low, SMALL, FAINT)
 
 

@@ -1,0 +1,519 @@
+"""Pictures of graphs: wires do not cross, texts do not overlap, and everybody can read them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from course_autograd import Tensor, draw, nn, ops
+from course_autograd.draw import Drawing
+from course_autograd.errors import CourseError
+from course_autograd.layout import arrange, spread
+from course_autograd.scene import GRADIENT_COLOUR, VALUE_COLOUR
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def leaf(name: str, value: Any = 2.0) -> Tensor:
+    return Tensor(value, name)
+
+
+def x_plus_y_times_z() -> Tensor:
+    q = leaf("x", -2.0) + leaf("y", 5.0)
+    q.name = "q"
+    return q * leaf("z", -4.0)
+
+
+def sigmoid_neuron() -> Tensor:
+    inside = leaf("w0", 2.0) * leaf("x", -1.0) + leaf("w1", 3.0)
+    return ops.reciprocal(ops.exp(-inside) + 1)
+
+
+def two_sums_of_one_product() -> Tensor:
+    ab = leaf("a") * leaf("b", 3.0)
+    return (ab + 1) * (ab + 2)
+
+
+def squared_line() -> Tensor:
+    return (leaf("a") * leaf("x", 3.0) + leaf("b", 1.0)) ** 2
+
+
+def squared_line_as_a_product() -> Tensor:
+    line = leaf("a") * leaf("x", 3.0) + leaf("b", 1.0)
+    return line * line
+
+
+def square_times_triple() -> Tensor:
+    x = leaf("x")
+    return ops.square(x) * (3 * x)
+
+
+def x_times_x_plus_1() -> Tensor:
+    x = leaf("x", 17.0)
+    return x * (x + 1)
+
+
+def rectified_line() -> Tensor:
+    return ops.maximum(0, leaf("W") * leaf("x", 3.0) + leaf("b", 1.0))
+
+
+def squared_norm() -> Tensor:
+    return ops.square(leaf("W", [[1, 2], [3, -1]]) @ leaf("x", [2, 1])).sum()
+
+
+def network() -> Tensor:
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(6, 4, rng=rng), nn.ReLU(), nn.Linear(4, 3, rng=rng))
+    return ops.softmax_cross_entropy(model(rng.random((5, 6))), labels=np.array([0, 1, 2, 0, 1]))
+
+
+def three_neurons() -> Tensor:
+    """Three hidden neurons on two inputs: cannot be drawn without crossings."""
+    xs, us = [leaf("x0"), leaf("x1", 0.3)], [leaf(f"u{j}") for j in range(3)]
+    total = None
+    for j, u in enumerate(us):
+        inside = leaf(f"w{j}0", 0.1) * xs[0] + leaf(f"w{j}1", -0.2) * xs[1]
+        term = u * ops.tanh(inside)
+        total = term if total is None else total + term
+    assert total is not None
+    return total
+
+
+def differences() -> Tensor:
+    x, y = leaf("x"), leaf("y", 3.0)
+    return (x - y) / (y - x)
+
+
+def power_beside_a_product() -> Tensor:
+    x = leaf("x")
+    return ops.power(x, exponent=3) * (x * 3)
+
+
+PLANAR = [
+    x_plus_y_times_z,
+    sigmoid_neuron,
+    two_sums_of_one_product,
+    squared_line,
+    squared_line_as_a_product,
+    square_times_triple,
+    x_times_x_plus_1,
+    rectified_line,
+    squared_norm,
+    network,
+    power_beside_a_product,
+]
+ALL = [*PLANAR, three_neurons, differences]
+
+
+def with_gradients(root: Tensor) -> Tensor:
+    """Give every node a gradient, without any backward rule: numbers to be shown."""
+    for i, node in enumerate(sorted(root.get_graph_above(), key=lambda node: node.name or "")):
+        node.grad = np.full(node.shape, -0.123 * (i + 1)) + 0.01 * np.asarray(node.value)
+        node.grad = node.grad[()]
+    return root
+
+
+def drawn(make: Callable[[], Tensor], gradients: bool = True) -> Drawing:
+    root = make()
+    return draw(with_gradients(root) if gradients else root)
+
+
+# --- geometry, read back from the SVG ------------------------------------------------------
+
+
+def curve(path: str) -> list[tuple[float, float]]:
+    """Return points along an SVG path made of M, L and C."""
+    points: list[tuple[float, float]] = []
+    for letter, body in re.findall(r"([MLC])([^MLC]*)", path):
+        numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*", body)]
+        ends = list(zip(numbers[::2], numbers[1::2], strict=True))
+        if letter == "C":
+            corners = np.array([points[-1], *ends])
+            for t in np.linspace(0, 1, 33)[1:]:
+                bernstein = np.array([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3])
+                points.append(tuple(bernstein @ corners))
+        else:
+            points.extend(ends)
+    return points
+
+
+def wires(drawing: Drawing) -> list[tuple[int, int, list[tuple[float, float]]]]:
+    root = ElementTree.fromstring(drawing.svg)
+    return [
+        (int(p.get("data-from", "")), int(p.get("data-to", "")), curve(p.get("d", "")))
+        for p in root.iter(f"{SVG}path")
+        if p.get("data-from") is not None
+    ]
+
+
+def cross(p: Any, q: Any, r: Any, s: Any) -> bool:
+    """Whether the segments pq and rs cross."""
+
+    def side(a: Any, b: Any, c: Any) -> float:
+        return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+
+    return side(p, q, r) * side(p, q, s) < 0 and side(r, s, p) * side(r, s, q) < 0
+
+
+def crossings(drawing: Drawing) -> int:
+    """Count crossings of wires that come from different nodes."""
+    total = 0
+    for (source, _, one), (other, _, two) in combinations(wires(drawing), 2):
+        if source == other:
+            continue
+        total += sum(
+            cross(p, q, r, s)
+            for p, q in pairwise(one)
+            for r, s in pairwise(two)
+            if min(p[0], q[0]) <= max(r[0], s[0]) and min(r[0], s[0]) <= max(p[0], q[0])
+        )
+    return total
+
+
+def inside(point: tuple[float, float], box: tuple[float, float, float, float]) -> bool:
+    left, top, right, bottom = box
+    return left < point[0] < right and top < point[1] < bottom
+
+
+@pytest.mark.parametrize("make", PLANAR)
+@pytest.mark.parametrize("gradients", [False, True])
+def test_no_wires_cross(make: Callable[[], Tensor], gradients: bool) -> None:
+    drawing = drawn(make, gradients)
+    assert drawing.scene.crossings == 0
+    assert crossings(drawing) == 0
+
+
+def test_crossings_that_cannot_be_avoided_are_few_and_counted_right() -> None:
+    drawing = drawn(differences)
+    assert crossings(drawing) == drawing.scene.crossings == 1
+    drawing = drawn(three_neurons)
+    assert 1 <= crossings(drawing) == drawing.scene.crossings <= 5
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_no_wire_passes_through_a_node_or_a_text(make: Callable[[], Tensor]) -> None:
+    drawing = drawn(make)
+    for source, target, points in wires(drawing):
+        for shape in drawing.scene.shapes:
+            if shape.node not in (source, target):
+                box = (shape.x, shape.y, shape.x + shape.width, shape.y + shape.height)
+                assert not any(inside(point, box) for point in points)
+        for text in drawing.scene.texts:
+            assert not any(inside(point, text.box) for point in points), text
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_texts_do_not_overlap_each_other_or_foreign_nodes_and_lie_in_the_picture(
+    make: Callable[[], Tensor],
+) -> None:
+    scene = drawn(make).scene
+    boxes = [(text, text.box) for text in scene.texts]
+    for (one, a), (two, b) in combinations(boxes, 2):
+        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+        assert apart, (one, two)
+    for text, (left, top, right, bottom) in boxes:
+        assert left >= 0
+        assert top >= 0
+        assert right <= scene.width
+        assert bottom <= scene.height
+        for shape in scene.shapes:
+            within = shape.x < right and left < shape.x + shape.width
+            within = within and shape.y < bottom and top < shape.y + shape.height
+            assert not within or text.role in ("symbol", "name", "input")
+            assert not within or text.node == shape.node
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_wires_go_from_left_to_right_and_end_at_their_node(make: Callable[[], Tensor]) -> None:
+    scene = drawn(make).scene
+    by_node = {shape.node: shape for shape in scene.shapes}
+    assert len(by_node) == len(scene.nodes) == len(scene.shapes)
+    given = [(i, node.number) for node in scene.nodes for i in node.inputs]
+    assert sorted((wire.source, wire.target) for wire in scene.wires) == sorted(given)
+    for wire in scene.wires:
+        xs = [x for x, _ in wire.points]
+        assert xs == sorted(xs)
+        source, target = by_node[wire.source], by_node[wire.target]
+        assert xs[0] >= source.x + source.width
+        assert target.x <= xs[-1] < target.x + target.width / 2
+        assert wire.points[0][1] == pytest.approx(source.y + source.height / 2)
+        assert target.y < wire.points[-1][1] < target.y + target.height
+
+
+# --- what is shown -------------------------------------------------------------------------
+
+
+def texts(drawing: Drawing, role: str) -> list[str]:
+    return [text.text for text in drawing.scene.texts if text.role == role]
+
+
+def test_values_stand_above_the_wire_and_gradients_below_with_their_sign_and_colour() -> None:
+    drawing = drawn(x_plus_y_times_z)
+    middle = {line.node: line.start[1] for line in drawing.scene.trunks}
+    for text in drawing.scene.texts:
+        if text.role == "value":
+            assert text.y < middle[text.node]
+            assert text.colour == VALUE_COLOUR == "#0072B2"
+        if text.role == "gradient":
+            assert text.y > middle[text.node]
+            assert text.colour == GRADIENT_COLOUR == "#D55E00"
+            assert text.text.startswith("∂ ")
+    assert texts(drawing, "value") == ["−2", "5", "q = 3", "−4", "−12"]
+    assert len(texts(drawing, "gradient")) == 5
+    assert texts(drawing, "symbol") == ["+", "×"]
+    assert texts(drawing, "name") == ["x", "y", "z"]
+
+
+def test_gradients_are_not_shown_before_they_exist() -> None:
+    drawing = drawn(x_plus_y_times_z, gradients=False)
+    assert not texts(drawing, "gradient")
+    assert "∂" not in drawing.svg
+    assert "gradient" not in texts(drawing, "legend")[0]
+
+
+def test_arrays_show_their_shape_and_range() -> None:
+    drawing = drawn(squared_norm)
+    assert texts(drawing, "shape")[:2] == ["(2, 2)", "(2,)"]
+    assert texts(drawing, "value")[:2] == ["−1 … 3", "1 … 2"]
+
+
+def test_constants_stand_in_dashed_boxes() -> None:
+    drawing = drawn(two_sums_of_one_product)
+    constants = [shape.node for shape in drawing.scene.shapes if shape.outline == "constant"]
+    assert [drawing.scene.nodes[i].label for i in constants] == ["1", "2"]
+    assert drawing.svg.count("stroke-dasharray") == 2
+
+
+def test_a_dot_marks_where_a_value_branches() -> None:
+    assert len(drawn(x_plus_y_times_z).scene.dots) == 0
+    assert len(drawn(two_sums_of_one_product).scene.dots) == 1
+    assert len(drawn(squared_line_as_a_product).scene.dots) == 1
+
+
+def test_inputs_in_another_order_than_written_are_numbered() -> None:
+    assert texts(drawn(differences), "input") == ["2", "1"]
+    assert not texts(drawn(two_sums_of_one_product), "input")
+
+
+def test_a_single_leaf_can_be_drawn() -> None:
+    drawing = draw(Tensor(3.0, "x"))
+    assert texts(drawing, "name") == ["x"]
+    assert texts(drawing, "value") == ["3"]
+
+
+def test_names_from_outside_cannot_break_the_picture_or_the_page() -> None:
+    name = '<script>"&\x00]]>'
+    drawing = draw(Tensor(1.0, name) + 1)
+    document = ElementTree.fromstring(drawing.svg)
+    assert any((text.text or "").startswith('<script>"&') for text in document.iter(f"{SVG}text"))
+    page = drawing._repr_html_()
+    assert "<script" not in page
+    assert "<script" not in drawing.svg
+
+
+# --- in a notebook -------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_a_notebook_gets_an_image_with_alt_text_and_a_table_with_headings() -> None:
+    drawing = drawn(x_plus_y_times_z)
+    page = Page(drawing._repr_html_())
+    (image,) = page.all("img")
+    assert image["alt"] == drawing.alt
+    source = image["src"] or ""
+    assert source.startswith("data:image/svg+xml;base64,")
+    assert base64.b64decode(source.partition(",")[2]).decode("utf-8") == drawing.svg
+    assert len(page.all("details")) == len(page.all("summary")) == 1
+    assert len(page.all("tr")) == 1 + len(drawing.scene.nodes)
+    scopes = [cell["scope"] for cell in page.all("th")]
+    assert scopes == ["col"] * 5 + ["row"] * 5
+    assert not page.all("script")
+
+
+def test_plain_text_is_the_table() -> None:
+    drawing = drawn(x_plus_y_times_z)
+    bundle = drawing._repr_mimebundle_(include=None, exclude=None)
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert bundle["text/plain"] == repr(drawing) == drawing.table
+    assert "q     add        x, y    3" in drawing.table
+
+
+def test_the_alt_text_tells_the_computation_and_its_gradients() -> None:
+    x = Tensor(2.0, "x")
+    y = x + 3
+    y.name = "y"
+    y.backward()
+    assert draw(y).alt == (
+        "Computation graph with 3 nodes: x = 2; y = add of x, 3 = 5. Gradients: ∂x = 1; ∂y = 1."
+    )
+
+
+def test_the_alt_text_of_a_large_graph_is_short_and_points_to_the_table() -> None:
+    alt = drawn(three_neurons).alt
+    assert len(alt) < 300
+    assert "table below" in alt
+
+
+def test_the_picture_can_be_saved(tmp_path: Path) -> None:
+    drawing = drawn(x_plus_y_times_z)
+    path = drawing.save(tmp_path / "graph.svg")
+    assert ElementTree.fromstring(path.read_text("utf-8")).tag == f"{SVG}svg"
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_the_same_graph_gives_the_same_picture(make: Callable[[], Tensor]) -> None:
+    assert drawn(make).svg == drawn(make).svg
+
+
+def test_the_picture_depends_on_no_hash_seed_and_needs_no_matplotlib_or_networkx() -> None:
+    program = (
+        "import sys, course_autograd as c\n"
+        "x, y = c.Tensor(2.0, 'x'), c.Tensor(3.0, 'y')\n"
+        "print(c.draw((x - y) * (y - x) + x * y).svg)\n"
+        "print([m for m in sys.modules if m.split('.')[0] in ('matplotlib', 'networkx')])\n"
+    )
+    outputs = []
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=True,
+        )
+        outputs.append(done.stdout)
+    assert outputs[0] == outputs[1]
+    assert outputs[0].splitlines()[-1] == "[]"
+
+
+def test_draw_refuses_what_is_no_tensor_and_what_nobody_could_read() -> None:
+    with pytest.raises(TypeError, match=r"draw: expected a tensor.*got a list"):
+        draw([1, 2])  # type: ignore[call-overload]
+    y = Tensor(0.0)
+    for _ in range(5_000):
+        y = y + 1
+    with pytest.raises(CourseError, match=r"draw: this graph has 10,001 nodes.*Draw a part"):
+        draw(y)
+
+
+# --- with matplotlib -----------------------------------------------------------------------
+
+
+def test_draw_into_axes_sets_limits_first_and_keeps_the_figure_small() -> None:
+    figure = Figure(figsize=(6, 3), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    ax = figure.add_subplot()
+    root = with_gradients(sigmoid_neuron())
+    assert draw(root, ax=ax) is ax
+    scene = draw(root).scene
+    assert ax.get_xlim() == (0.0, scene.width)
+    assert ax.get_ylim() == (scene.height, 0.0)
+    shown = [text.get_text() for text in ax.texts]
+    assert shown == [text.text for text in scene.texts]
+    canvas.draw()
+    box = figure.get_tightbbox()
+    assert box.width < 6.5
+    assert box.height < 3.5
+
+
+def test_names_are_no_formulas_in_matplotlib() -> None:
+    figure = Figure()
+    canvas = FigureCanvasAgg(figure)
+    draw(Tensor(1.0, r"$\frac{$") + 1, ax=figure.add_subplot())
+    canvas.draw()
+
+
+# --- the layout ----------------------------------------------------------------------------
+
+
+def random_graph(seed: int, count: int = 14) -> list[list[int]]:
+    rng = np.random.default_rng(seed)
+    inputs: list[list[int]] = [[] for _ in range(count)]
+    for node in range(3, count):
+        inputs[node] = [int(i) for i in rng.integers(0, node, 2)]
+    used = {i for sources in inputs for i in sources}
+    inputs.append([i for i in range(count) if i not in used])
+    return inputs
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_layout_counts_the_crossings_it_draws_and_keeps_nodes_apart(seed: int) -> None:
+    inputs = random_graph(seed)
+    sizes = [(40.0 + i, 30.0 + i) for i in range(len(inputs))]
+    layout = arrange(inputs, sizes)
+    pieces = {
+        (wire.source, wire.target if 2 * i + 2 == len(wire.points) else -1, piece)
+        for wire in layout.wires
+        for i, piece in enumerate(zip(wire.points[::2], wire.points[1::2], strict=True))
+    }
+    crossed = 0
+    for (_, goal, (a, b)), (_, other, (c, d)) in combinations(sorted(pieces), 2):
+        if a[0] == c[0] and (goal == -1 or goal != other):
+            crossed += (a[1] - c[1]) * (b[1] - d[1]) < 0
+    assert crossed == layout.crossings
+    for one, two in combinations(range(len(inputs)), 2):
+        if layout.left[one] == layout.left[two]:
+            room = (sizes[one][1] + sizes[two][1]) / 2
+            assert abs(layout.middle[one] - layout.middle[two]) >= room
+    assert min(layout.left) == 0
+    assert max(layout.right) == layout.width
+
+
+def test_leaves_stand_next_to_their_user() -> None:
+    layout = arrange([[], [], [0, 1], [], [2, 3]], [(10.0, 10.0)] * 5)
+    assert layout.left[3] == layout.left[2] > layout.left[0] == layout.left[1]
+
+
+def test_spread_keeps_wishes_that_are_far_enough_apart() -> None:
+    assert spread([0.0, 10.0, 30.0], [5.0, 5.0], [1.0, 1.0, 1.0]) == [0.0, 10.0, 30.0]
+
+
+def test_spread_shares_the_way_by_weight() -> None:
+    assert spread([0.0, 0.0], [4.0], [1.0, 1.0]) == [-2.0, 2.0]
+    assert spread([0.0, 0.0], [4.0], [3.0, 1.0]) == [-1.0, 3.0]
+    assert spread([0.0, 0.0, 0.0], [4.0, 4.0], [1.0, 1.0, 1.0]) == [-4.0, 0.0, 4.0]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_spread_is_the_best_of_all_that_keep_their_distances(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    wishes, apart, weights = rng.normal(0, 9, 6), rng.uniform(1, 5, 5), rng.uniform(0.5, 3, 6)
+    best = np.array(spread(wishes.tolist(), apart.tolist(), weights.tolist()))
+    assert (np.diff(best) >= apart - 1e-9).all()
+
+    def cost(y: Any) -> float:
+        return float((weights * (y - wishes) ** 2).sum())
+
+    for _ in range(200):
+        other = best + rng.normal(0, 1, 6)
+        for i in range(5):
+            other[i + 1] = max(other[i + 1], other[i] + apart[i])
+        assert cost(best) <= cost(other)

@@ -1,0 +1,148 @@
+"""The table of a graph says what was computed, from what, with which gradients."""
+
+from __future__ import annotations
+
+import networkx
+import numpy as np
+import pytest
+
+from course_autograd import Tensor, graph, no_grad, ops
+
+
+def lecture_example() -> Tensor:
+    x, y, z = Tensor(-2.0, "x"), Tensor(5.0, "y"), Tensor(-4.0, "z")
+    q = x + y
+    q.name = "q"
+    f = q * z
+    f.name = "f"
+    return f
+
+
+def test_the_lectures_example_as_a_table() -> None:
+    f = lecture_example()
+    assert graph.table(f).splitlines() == [
+        "node  operation  inputs  value  gradient",
+        "----------------------------------------",
+        "x     leaf       –       -2     –",
+        "y     leaf       –       5      –",
+        "q     add        x, y    3      –",
+        "z     leaf       –       -4     –",
+        "f     mul        q, z    -12    –",
+    ]
+
+
+def test_gradients_appear_once_they_exist() -> None:
+    x = Tensor([1.0, 2.0], "x")
+    y = (x + 3).mean()
+    y.backward()
+    last = [line.split()[-1] for line in graph.table(y).splitlines()[2:]]
+    assert graph.table(y).splitlines()[2].endswith("[1, 2]  [0.5, 0.5]")
+    assert last[1] == "–"  # the constant has none
+    assert last[-1] == "1"
+
+
+def test_every_node_comes_after_its_inputs_and_the_output_last() -> None:
+    x = Tensor(1.0)
+    y = x
+    for _ in range(5):
+        y = (y + x) * (x - y)
+    nodes = graph.trace(y)
+    assert [node.number for node in nodes] == list(range(len(nodes)))
+    assert all(i < node.number for node in nodes for i in node.inputs)
+    used = {i for node in nodes for i in node.inputs}
+    assert used == set(range(len(nodes) - 1))
+
+
+def test_nodes_and_edges_are_those_of_get_graph_above() -> None:
+    f = lecture_example()
+    above = f.get_graph_above()
+    nodes = graph.trace(f)
+    edges = {(nodes[i].label, node.label) for node in nodes for i in node.inputs}
+    assert edges == {(a.name, b.name) for a, b in above.edges}
+    assert networkx.is_directed_acyclic_graph(above)
+
+
+def test_a_shared_tensor_is_one_node_and_every_use_of_a_constant_is_its_own() -> None:
+    x = Tensor(2.0, "x")
+    nodes = graph.trace((x + 1) * (x + 1))
+    assert [node.label for node in nodes] == ["x", "1", "v1", "1", "v2", "v3"]
+    assert nodes[-1].inputs == (2, 4)
+
+
+def test_a_tensor_used_twice_by_one_operation_is_listed_twice() -> None:
+    x = Tensor(2.0, "x")
+    assert graph.trace(x * x)[-1].inputs == (0, 0)
+
+
+def test_labels_are_unique_whatever_the_names() -> None:
+    tensors = [Tensor(1.0, name) for name in ("x", "x", "v1", None, "x (2)", "x")]
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    labels = [node.label for node in graph.trace(total)]
+    assert len(set(labels)) == len(labels)
+    assert {"x", "v1", "x (2)"} <= set(labels)
+
+
+def test_options_are_shown_and_defaults_are_not() -> None:
+    x = Tensor(np.ones((3, 4)), "x")
+    assert graph.trace(x.sum(axis=0, keepdims=True))[-1].kind == "sum(axis=0, keepdims=True)"
+    assert graph.trace(x.sum())[-1].kind == "sum"
+    assert graph.trace(x[0:2])[-1].kind == "getitem(index=0:2)"
+    lookup = ops.lookup(x, rows=np.array([0, 1, 1, 0]))
+    assert graph.trace(lookup)[-1].kind == "lookup(rows (4,))"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (1 / 3, "0.3333"),
+        (123456.0, "1.235e+05"),
+        (float("nan"), "nan"),
+        (np.array([1.0, -2.0]), "(2,) -2 … 1"),
+        (np.zeros((2, 3)), "(2, 3) all 0"),
+        (np.zeros((0, 3)), "(0, 3) empty"),
+        (np.array([1.0, np.inf]), "(2,) not finite"),
+    ],
+)
+def test_values_in_words(value: object, text: str) -> None:
+    assert graph.value_text(value) == text
+
+
+def test_long_and_strange_names_stay_on_one_short_line() -> None:
+    x = Tensor(1.0, "a\n b\x00 " + "c" * 50)
+    (node,) = graph.trace(x)
+    assert node.label.startswith("a b� ccc")
+    assert len(node.label) == 24
+    assert graph.table(x).count("\n") == 2
+
+
+def test_columns_stay_aligned_with_wide_characters() -> None:
+    table = graph.table(Tensor(1.0, "数") + Tensor(2.0, "x"))
+    widths = {
+        graph.width(line[: line.index("leaf")]) for line in table.splitlines() if "leaf" in line
+    }
+    assert len(widths) == 1
+
+
+def test_what_was_computed_without_a_graph_is_a_leaf() -> None:
+    with no_grad():
+        y = Tensor(1.0) + 2
+    assert [node.kind for node in graph.trace(y)] == ["leaf"]
+
+
+def test_a_very_deep_graph_has_a_table_that_is_cut_in_the_middle() -> None:
+    y = Tensor(0.0, "x")
+    for _ in range(20_000):
+        y = y + 1
+    lines = graph.table(y, most=10).splitlines()
+    assert len(lines) == 13
+    assert lines[7] == "... 39991 more nodes ..."
+    assert lines[-1].split() == ["v20000", "add", "v19999,", "1", "20000", "–"]
+
+
+def test_only_tensors_have_a_graph() -> None:
+    with pytest.raises(TypeError, match=r"graph: expected a tensor.*got a float.*graph\.table"):
+        graph.table(1.0)  # type: ignore[arg-type]
