@@ -170,7 +170,7 @@ draw(f)
 # %% [markdown]
 # ## Part 3: the gradient, derived by indices
 #
-# With matrices it is easy to guess a wrong formula. Here is the safe way: **write one entry, take the derivative, then look at all entries
+# With matrices, a guessed formula is often wrong. Here is the safe way: **write one entry, take the derivative, then look at all entries
 # together.** Let $W$ have shape $(m, n)$, so $x$ has shape $(n,)$ and $q$ has shape $(m,)$. One entry of $q$ is
 #
 # $$q_k = \sum_{l} W_{kl}\,x_l .$$
@@ -265,6 +265,7 @@ print(measured_x.round(4))
 # - `ctx` holds `[x]`, an array of any shape. `grad_output` has the same shape.
 # - Return a tuple with one gradient, `(gradient,)`, of the shape of `x`.
 
+
 # %% role="solution" exercise="square"
 @backward_of(ops.square)
 def square_backward(ctx, grad_output):
@@ -348,6 +349,7 @@ for shape in ((3, 4), (3, 3)):
 # *A NumPy reminder:* `np.expand_dims(array, axis)` puts axes of size 1 back in. It takes an integer or a tuple, also negative.
 # For example, `np.expand_dims(g, 1)` turns shape `(3,)` into `(3, 1)`.
 
+
 # %% role="solution" exercise="sum"
 @backward_of(ops.sum)
 def sum_backward(ctx, grad_output):
@@ -421,7 +423,7 @@ check(ops.sum)
 # | vector @ vector | $(k,)$ and $(k,)$ | $(1, k)$ and $(k, 1)$ | $()$, for $(1, 1)$ |
 #
 # So here is a plan with three steps: turn everything into matrices; use the rule for matrices; give each gradient the shape of its input.
-# Four separate cases with `if` are just as right.
+# Four separate cases with `if` are as good.
 
 # %% [markdown]
 # ### Exercise 4: `matmul`
@@ -437,6 +439,7 @@ check(ops.sum)
 # Begin with the case *matrix @ matrix*, run `check`, and then add the vectors. Each case gives points on its own.
 #
 # *A NumPy reminder:* `np.reshape(a, shape)` gives `a` another shape, also when `a` is a single number. `a.ndim` is the number of axes.
+
 
 # %% role="solution" exercise="matmul"
 @backward_of(ops.matmul)
@@ -465,13 +468,16 @@ check(ops.matmul)
 # **What you should see now:** four green lines, one for each row of the table. And now the graph of part 2 can walk back. In the picture, gradients stand below the lines,
 # marked with ∂. The sentences after it go from the output to the inputs. The last two hold your numbers of exercise 1.
 
+
 # %% role="shown" id="step-norm"
 def tell(output):
     """Say the backward pass in sentences, for a graph in which every value is used once."""
     for node in reversed(list(topological_sort(output.get_graph_above()))):
         for parent in node.parents:
             arrives, sent = np.asarray(node.grad).tolist(), np.asarray(parent.grad).tolist()
-            print(f"{node.operation.__name__}: upstream {arrives} comes in, {parent.name} gets {sent}")
+            print(
+                f"{node.operation.__name__}: upstream {arrives} comes in, {parent.name} gets {sent}"
+            )
 
 
 W = Tensor([[1.0, 2.0], [3.0, -1.0]], name="W")
@@ -522,6 +528,7 @@ tell(f)
 #   backward rule needs. (Does it need anything?)
 # - `backward(ctx, grad_output)`: `grad_output` has shape $(N, M)$. Return a tuple: the gradient of `x`, shape $(N, M)$, and the gradient of `b`, shape $(M,)$.
 
+
 # %% role="solution" exercise="add_bias"
 @implements(ops.add_bias)
 class add_bias(Operation):
@@ -564,6 +571,7 @@ check(ops.add_bias)
 #
 # *A NumPy reminder:* `np.outer(u, v)` is the table of all products $u_i\,v_j$. It has one row for each entry of $u$, and one column for each entry of $v$.
 
+
 # %% role="solution" exercise="norm_squared"
 @implements(ops.norm_squared)
 class norm_squared(Operation):
@@ -603,7 +611,9 @@ for name in ("staged", "fused"):
     f = ops.sum(ops.square(W @ x)) if name == "staged" else ops.norm_squared(W, x)
     f.backward()
     nodes = sum(node.operation is not None for node in f.get_graph_above())
-    print(f"{name}: {nodes} operation nodes, f = {f.item():.6f}, shapes {W.grad.shape} {x.grad.shape}")
+    print(
+        f"{name}: {nodes} operation nodes, f = {f.item():.6f}, shapes {W.grad.shape} {x.grad.shape}"
+    )
     results[name] = (f.value, W.grad, x.grad)
 gaps = [np.max(np.abs(a - b)) for a, b in zip(results["staged"], results["fused"], strict=True)]
 print(f"largest difference: {max(gaps):.0e}")
@@ -764,6 +774,7 @@ show_scores(test.x[0], scores, f"a test scan, written {test.y[0]}")
 #
 # **1. Which probe would this wrong rule fail?** A friend forgot to add up in `add_bias`. The rule below sends back the upstream gradient of the first row only. The cell tries one input. Change `N`, or the entries of
 # `upstream`: find a test which the wrong rule passes, and one which it fails. What do all tests that it passes have in common?
+
 
 # %%
 def careless_bias(grad_output):

@@ -195,6 +195,7 @@ draw(layer)
 #
 # *A NumPy reminder:* a comparison such as `a > b` gives an array of `True` and `False`. In a product they count as 1 and 0.
 
+
 # %% role="solution" exercise="relu"
 @implements(ops.relu)
 class relu(Operation):
@@ -224,6 +225,7 @@ check(ops.relu)
 # %% [markdown]
 # **What you should see now:** green for numbers, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. The picture has the gradients below the lines, marked with ∂. The sentences after it go from the output to the
 # inputs. Compare them with your six numbers.
+
 
 # %% role="shown" id="step-neuron"
 def tell(output):
@@ -271,6 +273,7 @@ tell(H)
 #
 # - `ctx` holds `[output]`, the value $\tanh x$, an array of any shape.
 # - Return a tuple with one gradient, of the shape of `output`.
+
 
 # %% role="solution" exercise="tanh"
 @backward_of(ops.tanh)
@@ -338,6 +341,7 @@ print(collected)
 # - `grad_output` has shape $(N, D)$.
 # - Return a tuple with one gradient, of shape $(V, D)$. The row numbers are constants and get no gradient.
 
+
 # %% role="solution" exercise="lookup"
 @backward_of(ops.lookup)
 def lookup_backward(ctx, grad_output):
@@ -403,7 +407,7 @@ for k in range(3):
 # %% [markdown]
 # ### The gradient, derived
 #
-# **First idea: the logarithm makes the fraction easy.** The logarithm of a fraction is a difference, so
+# **First idea: the logarithm takes the fraction apart.** The logarithm of a fraction is a difference, so
 #
 # $$\ell = -\log\frac{e^{s_k}}{\sum_j e^{s_j}} = -s_k + \log \sum_j e^{s_j}.$$
 #
@@ -440,6 +444,7 @@ for k in range(3):
 #
 # *A NumPy reminder:* `a[np.arange(N), labels]` picks one entry in each row: row 0 and column `labels[0]`, row 1 and column `labels[1]`, and so on. It also works on the
 # left side of `=`.
+
 
 # %% role="solution" exercise="softmax_cross_entropy"
 @backward_of(ops.softmax_cross_entropy)
@@ -532,6 +537,7 @@ print(f"gradient of W1 has shape {results['fused'].shape}; largest difference {g
 # - `grad_output` is a single number.
 # - Return a tuple with one gradient, of shape $(N, C)$: the gradient of the scores.
 
+
 # %% role="solution" exercise="hinge"
 @backward_of(ops.hinge)
 def hinge_backward(ctx, grad_output):
@@ -559,7 +565,7 @@ check(ops.hinge)
 # %% [markdown]
 # ### Linear scores, and a brake for large weights
 #
-# Before networks, people used **linear scores** with this loss: $s = xW$, one matrix and nothing else. There is one problem: if $W$ separates the training data, then $2W$ does it with even larger margins, and nothing stops the weights
+# Before networks, people used **linear scores** with this loss: $s = xW$, one matrix and nothing else. (The lecture writes $s = Wx$, with $x$ as a column.) There is one problem: if $W$ separates the training data, then $2W$ does it with even larger margins, and nothing stops the weights
 # from growing. **Regularisation** adds a price for large weights. With the hinge loss, the whole loss is
 #
 # $$L = \frac1N \sum_{a} \sum_{j \ne y_a} \max(0,\; s_{aj} - s_{a y_a} + 1) \;+\; \lambda\, R(W), \qquad R(W) = \sum_{i}\sum_j W_{ij}^2 .$$
@@ -577,6 +583,7 @@ check(ops.hinge)
 #
 # - `x` has shape $(N, D)$: an array or a tensor. `W` is a tensor of shape $(D, C)$. `labels` are $N$ integers. `lam` is the number $\lambda$.
 # - Return a tensor of shape $()$. Build it from tensors, with operators and `ops...`, so that it has a graph. You have `@`, `+`, `*`, `ops.hinge(scores, labels=...)`, `ops.square`, `ops.sum`.
+
 
 # %% role="solution" exercise="regularised_hinge"
 def regularised_hinge(x, W, labels, lam):
@@ -625,6 +632,7 @@ draw(loss)
 # - `optimizer.zero_grad()` and `optimizer.step()` do what their names say. A tensor has `.backward()`; a tensor of shape $()$ has `.item()`, its value as a Python float.
 # - Return the loss of this minibatch as a float: its value **before** the parameters move.
 
+
 # %% role="solution" exercise="train_step"
 def train_step(model, optimizer, loss, x, y):
     """One step of training on the minibatch x, y.
@@ -669,11 +677,14 @@ for name, part in (("training", train), ("validation", validation), ("test", tes
 # Two layers, 64 → 32 → 10: $\text{scores} = \operatorname{relu}(xW_1 + b_1)\,W_2 + b_2$. The lecture's example has the same form with the sizes 3072 → 100 → 10, for colour pictures of $32 \times 32$ pixels.
 # The `Linear` layer is `ops.add_bias(ops.matmul(x, W), b)`, so it uses your rules.
 
+
 # %% role="shown" id="network"
 def make_network(seed=0, hidden=32, activation=nn.ReLU):
     """Two layers with an activation between them."""
     rng = np.random.default_rng(seed)
-    return nn.Sequential(nn.Linear(64, hidden, rng=rng), activation(), nn.Linear(hidden, 10, rng=rng))
+    return nn.Sequential(
+        nn.Linear(64, hidden, rng=rng), activation(), nn.Linear(hidden, 10, rng=rng)
+    )
 
 
 def cross_entropy(scores, labels):
@@ -782,6 +793,7 @@ show(figure, alt)
 #
 # Is the second layer worth its work? Train $s = xW$ with your `regularised_hinge`, too. The hyperparameter $\lambda$ is chosen on the **validation** data. (The five steps are written out here, because this loss needs to see
 # $W$ itself.)
+
 
 # %% role="shown" id="train-linear"
 def train_linear(lam, epochs=30):
