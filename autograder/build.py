@@ -276,7 +276,9 @@ def run(args: argparse.Namespace) -> int:
             print(sentence)
         if found:
             print(f"Out of date. Run: {COMMAND}")
-        return 1 if found else 0
+            return 1
+        print("Everything is up to date.")
+        return 0
     changed = build(args.names)
     for path in changed:
         print(f"wrote {os.fspath(path.relative_to(COURSE.root))}")

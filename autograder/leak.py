@@ -454,6 +454,9 @@ def _blocks(text: str) -> Iterator[str]:
     for run in re.findall(r"(?m)(?:^[ \t]*#.*\n?)+", text):
         yield re.sub(r"(?m)^[ \t]*#+", "", run)
     yield from re.findall(r"`+([^`\n]+)`+", text)
+    yield from re.findall(r"(?s)<!--(.*?)-->", text)
+    yield from re.findall(r"\S[^#\n]*#+(.*)", text)
+    yield from re.findall(r"\S.*?\b(return\b.*)", text)
     for line in text.splitlines():
         bare = re.sub(r"^[\s#>*.$-]+", "", line).strip()
         if re.search(r"[-+*/@(\[:]", bare):
