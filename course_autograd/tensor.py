@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from course_autograd.contract import conform, describe
-from course_autograd.errors import NotScalarError, ShapeError, ValueTypeError
+from course_autograd.errors import NotScalarError, ShapeError, UndoneExerciseError, ValueTypeError
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -375,6 +375,7 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> T
     except Exception as error:
         if operation.broadcasts:
             _require_broadcast(operation.__name__, [np.shape(value) for value in values])
+        _require_written(error, operation)
         _note(error, "forward", operation, "inputs", values)
         raise
     if type(value) is not float64 and (
@@ -439,6 +440,16 @@ def _output(operation: Any, value: object) -> Any:
         return as_value(value)
     except ValueTypeError as error:
         raise ValueTypeError(f"{operation.__name__}: the forward rule returned {error}") from error
+
+
+def _require_written(error: Exception, operation: Any) -> None:
+    """Say which exercise it was, if `error` is the bare NotImplementedError of its stub."""
+    if type(error) is NotImplementedError and not error.args and operation.exercise is not None:
+        raise UndoneExerciseError(
+            f"{operation.__name__} is not written yet: it is the exercise '{operation.__name__}' "
+            f"of assignment {operation.exercise}. In its cell, put your own lines in place of "
+            "'raise NotImplementedError()', run that cell, and try again."
+        ) from None
 
 
 def _note(error: Exception, rule: str, operation: Any, what: str, values: list[Any]) -> None:
@@ -517,6 +528,7 @@ def run_rule(
     try:
         return operation.backward(ctx, grad_output)
     except Exception as error:
+        _require_written(error, operation)
         _note(error, "backward", operation, "grad_output", [grad_output])
         raise
 
