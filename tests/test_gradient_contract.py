@@ -254,6 +254,8 @@ def test_what_is_legal_is_taken_as_float_arrays_of_the_inputs_shape(
         assert tensor.grad.dtype == np.float64
         assert tensor.grad.shape == (3,)
         assert tensor.grad.flags.writeable
+        assert not np.shares_memory(tensor.grad, x.value)
+        assert not np.shares_memory(tensor.grad, y.value)
 
 
 @pytest.mark.parametrize("gradient", [3, 3.0, np.float64(3), np.float32(3), np.array(3.0), [3][0]])

@@ -152,6 +152,28 @@ def test_float32_stays_float32(operation: type[Operation], example: Example) -> 
             assert_same(got, wanted, 1e-4)
 
 
+@pytest.mark.parametrize(
+    ("operation", "example"),
+    [family for family in FAMILIES if family.values[0].exercise is None],
+)
+def test_package_rules_compute_in_float32_themselves(
+    operation: type[Operation], example: Example
+) -> None:
+    """Without the engine's last cast: a wider array in between costs time and memory."""
+    for values, options, upstream, _ in draws(operation, example):
+        ctx: list[Any] = []
+        single = [np.asarray(value, dtype=np.float32)[()] for value in values]
+        operation.forward(ctx, *single, **options)
+        gradients = run_rule(operation, tuple(ctx), (True,) * len(values), np.float32(upstream))
+        assert [gradient.dtype for gradient in gradients] == [np.float32] * len(values)
+
+
+def test_a_numpy_exponent_does_not_widen_float32() -> None:
+    x = Tensor(np.ones(3, np.float32))
+    for exponent in (np.float64(2.5), np.int64(2)):
+        assert (x**exponent).dtype == np.float32
+
+
 @every_family
 def test_changes_nothing_it_was_given(operation: type[Operation], example: Example) -> None:
     for values, options, upstream, _ in draws(operation, example):
