@@ -499,7 +499,7 @@ show_curve(w0, w1)
 # 0.25. The first steps are large, the later ones small. You know why: where $\sigma$ is flat, its local derivative is almost 0, and little of the upstream gradient
 # comes through. In PyTorch the same loop, with `torch.sigmoid`, goes through the same numbers; its first loss prints as `tensor(0.2500)`.
 #
-# **A question to think about:** the scans that are wrong are nearly all written ones with little ink in the middle. No $w_0$ and $w_1$ can repair this. What could?
+# **A question to think about:** most of the scans that are wrong are written ones with little ink in the middle. No $w_0$ and $w_1$ can repair this. What could?
 # (Assignment 4 gives the answer: more inputs, and more than one neuron.)
 
 # %% [markdown]
