@@ -663,6 +663,51 @@ def test_a_whole_operation_says_that_forward_and_backward_are_to_be_written() ->
         y.backward()
 
 
+def test_an_unwritten_stub_in_a_cell_says_which_exercise_it_is() -> None:
+    @backward_of(ops.mul)
+    def mul_backward(ctx, grad_output):
+        raise NotImplementedError()
+
+    with pytest.raises(UndoneExerciseError, match=r"^mul is not written yet.*'mul' of assignment"):
+        (Tensor(3.0) * 2.0).backward()
+
+    @implements(ops.relu)
+    class relu(Operation):
+        """A stub of a whole operation."""
+
+        @staticmethod
+        def forward(ctx, x):
+            raise NotImplementedError()
+
+    with pytest.raises(UndoneExerciseError, match=r"^relu is not written yet.*assignment 04_mlp"):
+        ops.relu(Tensor(1.0))
+
+
+def test_an_error_of_ones_own_in_a_rule_stays_what_it_was() -> None:
+    @backward_of(ops.mul)
+    def mul_backward(ctx, grad_output):
+        raise NotImplementedError("only for scalars")
+
+    with pytest.raises(NotImplementedError, match=r"^only for scalars") as caught:
+        (Tensor(3.0) * 2.0).backward()
+    assert not isinstance(caught.value, UndoneExerciseError)
+
+
+def test_in_a_notebook_an_error_shows_the_readers_own_lines_and_what_to_do() -> None:
+    def my_loss(x: Tensor) -> Tensor:
+        return x * 2.0 + Tensor([1.0, 2.0, 3.0])
+
+    with pytest.raises(CourseError) as caught:
+        my_loss(Tensor([1.0, 2.0]))
+    lines = caught.value._render_traceback_()
+    text = "\n".join(lines)
+    assert len(lines) <= 14
+    assert "in my_loss" in text
+    assert "x * 2.0 + Tensor([1.0, 2.0, 3.0])" in text
+    assert "tensor.py" not in text
+    assert "got (2,) and (3,). Reshape or transpose one of them." in text
+
+
 def test_running_the_cell_again_replaces_the_rule_for_graphs_that_exist() -> None:
     x = Tensor(3.0)
     y = x * x
