@@ -1,6 +1,7 @@
 """Computation graphs and backpropagation, one operation at a time."""
 
 from course_autograd import data, graph, nn, ops, optim
+from course_autograd.check import check, progress
 from course_autograd.draw import draw
 from course_autograd.operation import Operation, backward_of, implements, reset_rules, tensor_op
 from course_autograd.tensor import Tensor, no_grad
@@ -9,6 +10,7 @@ __all__ = [
     "Operation",
     "Tensor",
     "backward_of",
+    "check",
     "data",
     "draw",
     "graph",
@@ -17,6 +19,7 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "progress",
     "reset_rules",
     "tensor_op",
 ]

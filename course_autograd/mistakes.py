@@ -174,6 +174,13 @@ CATALOGUE: dict[str, Mistake] = {
         "What happens to the exponent when a power is derived?",
         LOCAL,
     ),
+    "fixed": Mistake(
+        34,
+        "written for one example only",
+        "Your rule is right for one value of the constant, and uses it for all others, too.",
+        "Which numbers in your rule come from an example, and should come from ctx?",
+        LOCAL,
+    ),
     # --- shapes, sums and means ----------------------------------------------------------------
     "unsummed": Mistake(
         7,
@@ -483,11 +490,11 @@ CATALOGUE: dict[str, Mistake] = {
         "Is there a ½ in your regularisation term, and is there one in the question?",
         REGULAR,
     ),
-    "regularised_root": Mistake(
+    "regularised_other": Mistake(
         16,
-        "norm instead of sum of squares",
-        "The regularisation term uses something else than the sum of the squares.",
-        "What does R(W) add up, entry by entry?",
+        "another regularisation term",
+        "The hinge loss is right; the regularisation term is another one than asked for.",
+        "What does R(W) add up, entry by entry, and what is it multiplied with?",
         REGULAR,
     ),
     "detached": Mistake(

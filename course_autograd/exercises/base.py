@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -246,6 +246,8 @@ class Finding:
         For each result, right or wrong, the mistakes which its values rule out.
     mistakes : tuple of str
         Mistakes that are certain without looking at other cases (from errors and flags).
+    suspected : tuple of str
+        Mistakes to be named only if no other case tells of one.
     undone : bool
         The answer has not been written yet.
     printed : str
@@ -258,6 +260,7 @@ class Finding:
     fits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     refuted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mistakes: tuple[str, ...] = ()
+    suspected: tuple[str, ...] = ()
     undone: bool = False
     printed: str = ""
 
@@ -284,14 +287,17 @@ class Exercise(ABC):
         Operations whose package rule the answer may rely on.
     reread : str
         Where the lecture says it.
+    how : str
+        How the cases are drawn, in words.
     """
 
     name: str
     assignment: str
-    kind: ClassVar[str]
+    kind: str
     facets: tuple[str, ...]
     needs: tuple[str, ...] = ()
     reread: str = ""
+    how: str = ""
 
     @abstractmethod
     def find_answer(self, namespace: Mapping[str, Any]) -> Any | None:
@@ -308,6 +314,17 @@ class Exercise(ABC):
     @abstractmethod
     def judge(self, case: Case, observation: Observation) -> Finding:
         """Compare with what is true. Runs no code of the answer's."""
+
+    def todo(self) -> str:
+        """Say where the answer is to be written."""
+        return (
+            f"Write {self.name} in its cell (assignment {self.assignment}); run that cell and "
+            "check again."
+        )
+
+    def unanswered(self) -> Finding:
+        """Return the finding for an answer that is not there."""
+        return Finding("", dict.fromkeys(self.facets, False), undone=True)
 
     def weights(self) -> dict[str, float]:
         """Return the share of the points that each facet carries; they add up to 1."""

@@ -6,6 +6,10 @@ from functools import cache
 
 from course_autograd import ops
 from course_autograd.exercises.base import Exercise
+from course_autograd.exercises.function_backpropagate import Backpropagate
+from course_autograd.exercises.function_numeric import NumericGradient
+from course_autograd.exercises.function_training import RegularisedHinge, TrainStep
+from course_autograd.exercises.operation_exercise import OperationExercise
 from course_autograd.exercises.values import VALUES
 from course_autograd.operation import Operation
 
@@ -13,7 +17,14 @@ from course_autograd.operation import Operation
 @cache
 def exercises() -> dict[str, Exercise]:
     """Return all exercises by name, in the order of the assignments."""
-    found: list[Exercise] = [*VALUES]
+    found: list[Exercise] = [
+        *VALUES,
+        *map(OperationExercise, exercise_operations().values()),
+        NumericGradient(),
+        Backpropagate(),
+        RegularisedHinge(),
+        TrainStep(),
+    ]
     return {exercise.name: exercise for exercise in sorted(found, key=lambda one: one.assignment)}
 
 

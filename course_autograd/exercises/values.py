@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from course_autograd.exercises.base import Answer, Case, Exercise, Finding, Observation, Trouble
+from course_autograd.mistakes import CATALOGUE
 from course_autograd.numeric import jacobian
 
 Number = float | bool
@@ -59,7 +60,7 @@ class Key:
 class ValuesExercise(Exercise):
     """Numbers, each judged on its own."""
 
-    kind: ClassVar[str] = "values"
+    kind = "values"
 
     def __init__(self, name: str, assignment: str, keys: tuple[Key, ...], reread: str) -> None:
         self.name = name
@@ -68,13 +69,20 @@ class ValuesExercise(Exercise):
         self.facets = tuple(key.name for key in keys)
         self.reread = reread
 
+    def todo(self) -> str:
+        """Say where the numbers are to be written."""
+        return (
+            f"Replace each ... in {self.name} by your answer (assignment {self.assignment}); run "
+            "that cell and check again."
+        )
+
     def find_answer(self, namespace: Mapping[str, Any]) -> Any | None:
         """Return the dict of this exercise's name."""
         return namespace.get(self.name)
 
     def cases(self, rng: np.random.Generator) -> list[Case]:  # noqa: ARG002
         """Return the one case there is: the numbers of the notebook."""
-        return [Case("values", "the numbers of the notebook", kind="values")]
+        return [Case("values", "", kind="values")]
 
     def run(self, answer: Any, case: Case) -> Observation:  # noqa: ARG002
         """Read the numbers out of the dict."""
@@ -99,8 +107,10 @@ class ValuesExercise(Exercise):
             given = observation.answers.get(key.name)
             passed[key.name] = right(given, key)
             if not passed[key.name]:
-                facts.append(f"{key.name}: {shortcoming(given, key)}")
                 fits[key.name] = recognised(given, key)
+                named = [CATALOGUE[mistake].name for mistake in fits[key.name]]
+                looks = f" Looks like: {' or '.join(named)}." if named else ""
+                facts.append(f"{key.name}: {shortcoming(given, key)}{looks}")
         unanswered = all(observation.answers.get(name) is None for name in self.facets)
         return Finding(case.label, passed, tuple(facts), fits=fits, undone=unanswered)
 

@@ -1,0 +1,170 @@
+"""check(...): try an answer on many inputs, and say what is right and which mistake it looks like.
+
+Only mathematics is used: nothing here knows a solution. The grader asks the same questions with
+other numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from course_autograd.contract import describe
+from course_autograd.errors import CheckFailed, CourseError
+from course_autograd.exercises.base import Exercise
+from course_autograd.exercises.catalogue import exercises
+from course_autograd.exercises.operation_exercise import OperationExercise
+from course_autograd.exercises.report import Report, score
+from course_autograd.operation import Operation
+
+STEPS = (1, 2, 3, 4)
+
+
+class CheckTargetError(CourseError, TypeError):
+    """``check`` was called with something that is no exercise."""
+
+
+def check(target: Any, answer: Any = None, *, hint: int = 3, seed: int = 0) -> None:
+    """Try an answer and print a short report.
+
+    Parameters
+    ----------
+    target : operation, function, class or str
+        ``check(ops.mul)`` for a rule or a whole operation, ``check(backpropagate)`` for a plain
+        function, ``check("by_hand", by_hand)`` for a dict of numbers.
+    answer : dict or function, optional
+        Needed beside a name.
+    hint : int
+        How far to help: 1 where, 2 also what kind of mistake, 3 also a question, 4 also what to
+        reread.
+    seed : int
+        Draws the inputs. Other seeds ask with other numbers.
+
+    Raises
+    ------
+    CheckFailed
+        If something is not right yet. The report has been printed before.
+    CheckTargetError
+        If `target` is no exercise.
+    """
+    __tracebackhide__ = True
+    if hint not in STEPS:
+        raise CheckTargetError(f"check: expected hint to be 1, 2, 3 or 4, got {hint!r}.")
+    exercise, given = _find(target, answer)
+    report = examine(exercise, given, seed=seed)
+    lines = report.lines(hint)
+    if not report.right and not report.undone and hint < STEPS[-1]:
+        lines.append(f"More help: hint={hint + 1} in the call of check.")
+    print("\n".join(lines))  # noqa: T201
+    if report.undone:
+        raise CheckFailed(f"{exercise.name} is not written yet.")
+    if not report.right:
+        raise CheckFailed(f"{exercise.name} is not right yet. The lines above say where.")
+
+
+def examine(exercise: Exercise, answer: Any, *, seed: int = 0) -> Report:
+    """Put all questions of an exercise to `answer` here and now, and return the report."""
+    if answer is None:
+        return score(exercise, [exercise.unanswered()])
+    cases = exercise.cases(np.random.default_rng(seed))
+    return score(exercise, [exercise.judge(case, exercise.run(answer, case)) for case in cases])
+
+
+def progress(assignment: str, namespace: Mapping[str, Any]) -> None:
+    """Print which exercises of an assignment are right, and which are still open.
+
+    Parameters
+    ----------
+    assignment : str
+        Such as ``"01_chain_rule"``.
+    namespace : mapping
+        Where the answers are: write ``globals()``.
+
+    Raises
+    ------
+    CheckTargetError
+        If there is no such assignment.
+    """
+    chosen = [one for one in exercises().values() if one.assignment == assignment]
+    if not chosen:
+        known = ", ".join(dict.fromkeys(one.assignment for one in exercises().values()))
+        raise CheckTargetError(f"progress: expected one of {known}, got {assignment!r}.")
+    width = max(len(one.name) for one in chosen)
+    for one in chosen:
+        report = examine(one, one.find_answer(namespace))
+        state = (
+            "right"
+            if report.right
+            else "open: not written yet"
+            if report.undone
+            else f"open: {report.fraction:.0%} of the points so far"
+        )
+        print(f"{one.name:{width}}  {state}")  # noqa: T201
+
+
+def _find(target: Any, answer: Any) -> tuple[Exercise, Any]:
+    """Return the exercise that is meant, and the answer to it (None if there is none yet)."""
+    every = exercises()
+    if isinstance(target, str):
+        if target not in every:
+            known = ", ".join(every)
+            raise CheckTargetError(f"check: no exercise is called {target!r}. There are: {known}.")
+        exercise = every[target]
+        if isinstance(exercise, OperationExercise):
+            return exercise, exercise.find_answer({})
+        if answer is None:
+            raise CheckTargetError(
+                f"check: expected your answer beside the name. Write check({target!r}, {target})."
+            )
+        return exercise, answer
+    if isinstance(target, type) and issubclass(target, Operation):
+        return _find_operation(target, every)
+    if callable(target):
+        return _find_function(target, every)
+    if isinstance(target, Mapping):
+        raise CheckTargetError(
+            'check: expected the name before the dict. Write check("by_hand", by_hand), with the '
+            "name of the exercise."
+        )
+    raise CheckTargetError(
+        f"check: expected an operation such as ops.mul, a function or a name, got "
+        f"{describe(target)}."
+    )
+
+
+def _find_operation(target: type[Operation], every: Mapping[str, Exercise]) -> tuple[Exercise, Any]:
+    name = target.__name__
+    for exercise in every.values():
+        if isinstance(exercise, OperationExercise):
+            registered = exercise.operation
+            if target is registered or target.forward is registered.forward:
+                return exercise, exercise.find_answer({})
+    if name in every:
+        raise CheckTargetError(
+            f"check: your class {name} is not linked to the package's operation. Write "
+            f"@implements(ops.{name}) above the class, and run that cell."
+        )
+    raise CheckTargetError(
+        f"check: {name} is no exercise. The package has its rule already, or it is your own."
+    )
+
+
+def _find_function(target: Any, every: Mapping[str, Exercise]) -> tuple[Exercise, Any]:
+    name = getattr(target, "__name__", "this function")
+    for exercise in every.values():
+        if isinstance(exercise, OperationExercise) and exercise.operation.backward is target:
+            return exercise, exercise.find_answer({})
+    named = every.get(name)
+    if named is not None and not isinstance(named, OperationExercise):
+        return named, target
+    operation = every.get(name.removesuffix("_backward"))
+    if isinstance(operation, OperationExercise):
+        raise CheckTargetError(
+            f"check: your function {name} is not linked to the package's operation. Write "
+            f"@backward_of(ops.{operation.name}) above it, and run that cell."
+        )
+    raise CheckTargetError(
+        f"check: no exercise is called {name!r}. The name of the function must not be changed."
+    )

@@ -1,0 +1,147 @@
+"""The exercise ``numeric_gradient(f, x, h)``: central differences, and x as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course_autograd.exercises.base import CLEAN, Array, Case, Finding, Observation
+from course_autograd.exercises.functions import FunctionExercise, broken, explained
+from course_autograd.exercises.observe import float_array
+from course_autograd.exercises.operation_exercise import worst_entry
+from course_autograd.numeric import jacobian
+
+USUAL, LARGE = 1e-5, 1e-2
+LOOSE = 1e-4  # with a small step, a one-sided difference is near enough, too
+CENTRAL = "central differences"
+
+
+def cubic(a: Array, b: Array, c: Array, *, on_other_shape: str = "") -> Callable[[Any], float]:
+    """Return f(x) = sum of a x³ + b x² + c x, plus the products of neighbours.
+
+    Its central difference is off by a h² at each entry, a one-sided one by (3 a x + b) h.
+    """
+
+    def f(x: Any) -> float:
+        if np.shape(x) != a.shape:
+            raise ValueError(
+                f"f: expected an array of shape {a.shape}, got shape {np.shape(x)}.{on_other_shape}"
+            )
+        x = np.asarray(x, dtype=np.float64)
+        flat = x.ravel()
+        return float(np.sum(((a * x + b) * x + c) * x) + np.sum(flat[1:] * flat[:-1]))
+
+    return f
+
+
+class NumericGradient(FunctionExercise):
+    """Central differences with a given step, at every entry of an array of any shape."""
+
+    name = "numeric_gradient"
+    assignment = "01_chain_rule"
+    signature = "numeric_gradient(f, x, h=1e-5)"
+    facets = ("a single number", "arrays", CENTRAL, CLEAN)
+
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        """Draw points and coefficients; a large step tells central from one-sided."""
+        families = (
+            ("a single number", (), USUAL),
+            ("arrays", (4,), USUAL),
+            ("arrays", (2, 3), USUAL),
+            ("arrays", (2, 1, 3), USUAL),
+            (CENTRAL, (3,), LARGE),
+            (CENTRAL, (3, 2), LARGE),
+        )
+        cases = []
+        for facet, shape, h in families:
+            for _ in range(2):
+                x, a, b, c = (rng.uniform(0.5, 1.5, shape) for _ in range(4))
+                label = f"x of shape {shape}, h = {h:g}"
+                cases.append(Case(facet, label, (x, a, b, c), {"h": h}))
+        return cases
+
+    def ask(self, answer: Any, case: Case) -> Observation:
+        """Call the function with an array of its own."""
+        x, *coefficients = (np.array(array) for array in case.arrays)
+        f = cubic(*coefficients, on_other_shape=" Give f the whole array, with one entry moved.")
+        result = answer(f, x, h=case.options["h"])
+        flags = frozenset() if np.array_equal(x, case.arrays[0]) else {"changed_inputs"}
+        output = float_array(result)
+        if output is None:
+            return broken(
+                f"numeric_gradient must return an array of numbers, got a {type(result).__name__}."
+            )
+        return Observation(output=output, flags=frozenset(flags))
+
+    def compare(self, case: Case, observation: Observation) -> Finding:
+        """Compare with a far better measurement; the large step's own error is allowed for."""
+        x, a, b, c = case.arrays
+        h = float(case.options["h"])
+        f = cubic(a, b, c)
+        truth = jacobian(lambda _ctx, moved: f(moved), (x,)).vjp(np.ones(()))[0]
+        found = observation.output
+        passed = {case.facet: True, CLEAN: "changed_inputs" not in observation.flags}
+        facts: list[str] = []
+        named: tuple[str, ...] = ()
+        fits: tuple[str, ...] = ()
+        refuted: tuple[str, ...] = ()
+        if found is None or found.shape != truth.shape:
+            passed[case.facet] = False
+            came = "nothing" if found is None else f"shape {found.shape}"
+            facts.append(f"expected a gradient of x's shape {x.shape}, got {came}")
+            named = ("shape",)
+        else:
+            # A central difference, or anything better, is closer than this.
+            bound = 3.0 * float(np.max(np.abs(a))) * h**2 + (LOOSE if h == USUAL else 1e-8)
+            spot = worst_entry(found, truth, bound)
+            fits, refuted = explained(found, predictions(f, x, h, truth), 1e-6)
+            if spot is not None:
+                passed[case.facet] = False
+                facts.append(f"the gradient{spot}")
+                if not fits and h == USUAL and np.max(np.abs(found - truth)) < 1.0:
+                    fits = ("tiny_step",)
+        if not passed[CLEAN]:
+            facts.append("x holds other numbers after the call")
+            named = named or (() if facts[1:] and fits else ("restored",))
+        return Finding(
+            case.label,
+            passed,
+            tuple(facts),
+            {} if passed[case.facet] or named else {"gradient": fits},
+            {"gradient": refuted} if passed[case.facet] else {},
+            named,
+            printed=observation.printed,
+        )
+
+
+def predictions(
+    f: Callable[[Any], float], x: Array, h: float, truth: Array
+) -> dict[str, tuple[Array, ...]]:
+    """Return what the usual mistakes lead to."""
+    right, left, middle = np.empty(x.shape), np.empty(x.shape), f(x)
+    kept_right, kept_left = np.empty(x.shape), np.empty(x.shape)
+    never_restored = x.copy()
+    for index in np.ndindex(x.shape):
+        step = np.zeros(x.shape)
+        step[index] = h
+        right[index], left[index] = f(x + step), f(x - step)
+        never_restored = never_restored + step
+        kept_right[index] = f(never_restored)
+        never_restored = never_restored - 2 * step
+        kept_left[index] = f(never_restored)
+    chord = right - left
+    return {
+        "forward_difference": ((right - middle) / h, (middle - left) / h),
+        "half_step": (
+            chord / h,
+            chord / (4 * h),
+            2 * (right - middle) / h,
+            (right - middle) / 2 / h,
+        ),
+        "precedence": (chord / 2 * h, right - left / (2 * h), right - left / 2 * h),
+        "restored": ((kept_right - kept_left) / (2 * h),),
+        "sign": (-truth, -chord / (2 * h)),
+        "zero": (np.zeros(x.shape),),
+    }

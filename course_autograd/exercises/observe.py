@@ -1,0 +1,143 @@
+"""Running somebody's code: what it prints, warns, raises and changes is caught, never passed on."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from course_autograd.errors import GradientContractError, own_frames
+from course_autograd.exercises.base import Array, Observation, Trouble
+from course_autograd.exercises.plain import plain_array
+
+MAX_MESSAGE = 300
+MAX_PRINTED = 200
+MAX_RAW = 200_000  # entries: larger arrays cannot be any gradient asked for here
+
+
+class _Head(io.TextIOBase):
+    """A stream that keeps the beginning of what is written to it."""
+
+    def __init__(self) -> None:
+        self.kept = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, written: str) -> int:
+        if len(self.kept) < MAX_PRINTED:
+            self.kept += written[: MAX_PRINTED - len(self.kept)]
+        return len(written)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[tuple[_Head, list[Any]]]:
+    """Catch what is printed and warned."""
+    head = _Head()
+    with (
+        contextlib.redirect_stdout(head),
+        contextlib.redirect_stderr(_Head()),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        yield head, caught
+
+
+def observe(question: Callable[[], Observation]) -> Observation:
+    """Call `question` and return its observation; whatever goes wrong becomes one, too."""
+    with _quiet() as (head, caught):
+        try:
+            seen = question()
+        except GradientContractError as error:
+            seen = Observation(error=Trouble("contract", message_of(error, bare=True)))
+        except NotImplementedError as error:
+            seen = Observation(error=Trouble("undone", message_of(error), line_of(error)))
+        except (Exception, SystemExit) as error:
+            seen = Observation(error=Trouble("exception", message_of(error), line_of(error)))
+    flags = seen.flags | ({"warned"} if caught else frozenset())
+    return replace(seen, flags=flags, printed=head.kept)
+
+
+def message_of(error: BaseException, *, bare: bool = False) -> str:
+    """Return an error's type and text in one short line."""
+    try:
+        words = " ".join(str(error).split())
+    except Exception:
+        words = ""
+    named = words if bare else f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return named if len(named) <= MAX_MESSAGE else named[: MAX_MESSAGE - 1] + "…"
+
+
+def line_of(error: BaseException) -> str:
+    """Return the last line of the reader's own code that led to `error`, if it is known."""
+    frames = own_frames(error.__traceback__)
+    if not frames:
+        return ""
+    last = frames[-1]
+    words = (last.line or "").strip()[:120]
+    return f"line {last.lineno}: {words}" if words else f"line {last.lineno}"
+
+
+def as_engine(array: Any) -> Any:
+    """Return a fresh copy of a value in the form the engine hands out: numbers without axes."""
+    copy = np.array(array)
+    return copy if copy.ndim else copy[()]
+
+
+def float_array(value: Any) -> Array | None:
+    """Return a copy of `value` as a float64 array, or None if it is none (or is huge)."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub" or array.size > MAX_RAW:
+            return None
+        return plain_array(array).astype(np.float64)
+    except Exception:  # whatever a foreign object does when it is asked for its numbers
+        return None
+
+
+def float_arrays(values: Any) -> tuple[Array | None, ...]:
+    """Return what a rule returned as arrays, one per entry; a bare value counts as one."""
+    if isinstance(values, tuple | list):
+        return tuple(float_array(value) for value in values[:8])
+    return () if values is None else (float_array(values),)
+
+
+def snapshot(values: Sequence[Any]) -> list[Array | None]:
+    """Return copies of all arrays in `values`."""
+    return [np.array(value) if isinstance(value, np.ndarray) else None for value in values]
+
+
+def changed(values: Sequence[Any], before: Sequence[Array | None]) -> bool:
+    """Whether an array in `values` differs from its copy, or arrays were added or removed."""
+    if len(values) != len(before):
+        return True
+    for now, then in zip(values, before, strict=True):
+        if then is None:
+            continue
+        if not isinstance(now, np.ndarray) or not equal(now, then):
+            return True
+    return False
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Whether two arrays hold the same entries; nan equals nan."""
+    left, right = np.asarray(left), np.asarray(right)
+    if left.shape != right.shape:
+        return False
+    if left.dtype.kind in "fc" and right.dtype.kind in "fc":
+        return bool(np.array_equal(left, right, equal_nan=True))
+    return bool(np.array_equal(left, right))
+
+
+def overlap(left: Any, right: Any) -> bool:
+    """Whether two arrays share memory."""
+    return (
+        isinstance(left, np.ndarray)
+        and isinstance(right, np.ndarray)
+        and np.may_share_memory(left, right)
+    )

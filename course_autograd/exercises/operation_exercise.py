@@ -1,0 +1,488 @@
+"""Exercises about one operation: its backward rule, or the whole of it.
+
+Everything comes from the operation's own declaration: inputs from its domain, the truth from its
+declared forward rule. An operation with an ``exercise`` attribute needs nothing more to be one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from course_autograd.contract import conform
+from course_autograd.errors import GradientContractError
+from course_autograd.exercises.base import (
+    CLEAN,
+    Array,
+    Case,
+    Exercise,
+    Finding,
+    Observation,
+    Trouble,
+)
+from course_autograd.exercises.evidence import Evidence
+from course_autograd.exercises.hypotheses import explain
+from course_autograd.exercises.observe import (
+    as_engine,
+    changed,
+    equal,
+    float_array,
+    float_arrays,
+    message_of,
+    observe,
+    overlap,
+    snapshot,
+)
+from course_autograd.exercises.values import number_words
+from course_autograd.mistakes import CATALOGUE, from_error, from_flags
+from course_autograd.numeric import (
+    Jacobian,
+    in_hull,
+    jacobian,
+    joined,
+    nearby_gradients,
+)
+from course_autograd.operation import Operation, replaced_operations
+from course_autograd.tensor import Tensor, apply, backpropagate, run_rule
+
+SEEDS = 3
+FORWARD = "forward"
+FORWARD_TOLERANCE = 1e-9
+DECOY = 0.9  # forward runs on other inputs meanwhile: what it saves must not mix with this
+
+
+class OperationExercise(Exercise):
+    """The backward rule of one operation, or forward and backward of a whole one.
+
+    Parameters
+    ----------
+    operation : type
+        An operation that declares ``exercise`` and ``domain``.
+
+    Raises
+    ------
+    ValueError
+        If it declares none.
+    """
+
+    def __init__(self, operation: type[Operation]) -> None:
+        if operation.exercise is None or operation.domain is None:
+            raise ValueError(
+                f"{operation.__name__} is no exercise: expected the class attributes exercise and "
+                "domain. Declare both."
+            )
+        self.operation = operation
+        self.domain = operation.domain
+        self.name = operation.__name__
+        self.assignment = operation.exercise
+        self.kind = "whole" if operation.whole else "rule"
+        self.facets = ((FORWARD,) * operation.whole) + self.domain.facets + (CLEAN,)
+        self.how = f"each with {SEEDS} seeds and random upstream gradients of both signs"
+        self.names = input_names(operation)
+
+    def find_answer(self, namespace: Mapping[str, Any]) -> Any | None:  # noqa: ARG002
+        """Return the operation itself once a rule has been registered for it."""
+        return self.operation if self.operation in replaced_operations() else None
+
+    def todo(self) -> str:
+        """Say where the rule is to be written."""
+        if self.kind == "whole":
+            what = f"the class {self.name} under @implements(ops.{self.name})"
+        else:
+            what = f"{self.name}_backward under @backward_of(ops.{self.name})"
+        return (
+            f"Write {what} (assignment {self.assignment}), without the line that raises "
+            "NotImplementedError; run that cell and check again."
+        )
+
+    # --- questions ---------------------------------------------------------------------------
+
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        """Draw smooth inputs for every family and seed, kinks, large numbers, and one graph."""
+        cases = []
+        for example in self.domain.examples:
+            for seed in range(SEEDS):
+                values, options = self.domain.draw(example, rng)
+                cases.append(self._case(example.facet, values, options, rng, sign=(-1) ** seed))
+        graph = self.domain.examples[min(1, len(self.domain.examples) - 1)]
+        cases.append(self._graph_case(graph.facet, *self.domain.draw(graph, rng), rng))
+        for kink in self.domain.kinks:
+            for sign in (1, -1):
+                case = self._case("kinks", kink.inputs, kink.options, rng, kind="kink", sign=sign)
+                cases.append(case)
+        for extreme in self.domain.extremes:
+            cases.append(self._case("large numbers", extreme.inputs, extreme.options, rng, sign=1))
+        return cases
+
+    def _case(
+        self,
+        facet: str,
+        values: tuple[Any, ...],
+        options: Mapping[str, Any],
+        rng: np.random.Generator,
+        *,
+        sign: int,
+        kind: str = "smooth",
+    ) -> Case:
+        arrays = tuple(np.array(value, dtype=np.float64) for value in values)
+        plain = {name: _plain_option(value) for name, value in options.items()}
+        shape = np.shape(self.operation.declared_forward([], *map(as_engine, arrays), **plain))
+        upstream = draw_upstream(rng, shape, sign)
+        return Case(facet, self._label(arrays, plain), arrays, plain, upstream, kind)
+
+    def _graph_case(
+        self,
+        facet: str,
+        values: tuple[Any, ...],
+        options: Mapping[str, Any],
+        rng: np.random.Generator,
+    ) -> Case:
+        case = self._case(facet, values, options, rng, sign=1)
+        assert case.upstream is not None
+        other = draw_upstream(rng, case.upstream.shape, -1)
+        label = f"{case.label}, the same tensors used twice in one graph"
+        both = np.stack([case.upstream, other])
+        return Case(facet, label, case.arrays, case.options, both, "graph")
+
+    def _label(self, arrays: tuple[Array, ...], options: Mapping[str, Any]) -> str:
+        shapes = [
+            f"{name} {array.shape}" if array.ndim else f"{name} a number"
+            for name, array in zip(self.names, arrays, strict=True)
+        ]
+        constants = [
+            f"{name} = {value.tolist() if isinstance(value, np.ndarray) else value}"
+            for name, value in options.items()
+        ]
+        return ", ".join(shapes + constants)
+
+    # --- the only part that touches an answer ------------------------------------------------
+
+    def run(self, answer: Any, case: Case) -> Observation:
+        """Run forward and backward of the operation as registered now."""
+        operation = answer if isinstance(answer, type) else self.operation
+        ask = self._ask_graph if case.kind == "graph" else self._ask
+        return observe(lambda: ask(operation, case))
+
+    def _ask(self, operation: Any, case: Case) -> Observation:
+        values = [as_engine(array) for array in case.arrays]
+        given = snapshot(values)
+        options = {name: _copied(value) for name, value in case.options.items()}
+        ctx: list[Any] = []
+        output = operation.forward(ctx, *values, **options)
+        flags = {"changed_inputs"} if changed(values, given) else set()
+        saved = tuple(ctx)
+        kept = snapshot(saved)
+        needs = (True,) * len(values)
+
+        assert case.upstream is not None
+        grad_output = as_engine(case.upstream)
+        sent = snapshot([grad_output])
+        gradients = run_rule(operation, saved, needs, grad_output)
+        raw = float_arrays(gradients)
+        flags |= self._side_effects(gradients, grad_output, sent, saved, kept, values, given)
+
+        again = float_arrays(run_rule(operation, saved, needs, as_engine(case.upstream)))
+        if len(again) != len(raw) or not all(map(_agree, raw, again)):
+            flags.add("second_call_differs")
+        ones = as_engine(np.ones(np.shape(grad_output)))
+        seen = Observation(
+            output=float_array(output),
+            raw=raw,
+            ones=float_arrays(run_rule(operation, saved, needs, ones)),
+            flags=frozenset(flags),
+        )
+        return self._conformed(seen, gradients, values, np.shape(case.upstream))
+
+    def _conformed(
+        self, seen: Observation, gradients: Any, values: list[Any], shape: tuple[int, ...]
+    ) -> Observation:
+        """Hold what came back against the contract; keep the raw values where it is broken."""
+        try:
+            arrays = conform(
+                self.name, gradients, values, shape, broadcasts=self.operation.broadcasts
+            )
+        except GradientContractError as error:
+            trouble = Trouble("contract", message_of(error, bare=True))
+            return Observation(
+                output=seen.output, raw=seen.raw, ones=seen.ones, flags=seen.flags, error=trouble
+            )
+        return Observation(
+            output=seen.output,
+            gradients=float_arrays(arrays),
+            raw=seen.raw,
+            ones=seen.ones,
+            flags=seen.flags,
+        )
+
+    @staticmethod
+    def _side_effects(
+        gradients: Any,
+        grad_output: Any,
+        sent: list[Array | None],
+        saved: tuple[Any, ...],
+        kept: list[Array | None],
+        values: list[Any],
+        given: list[Array | None],
+    ) -> set[str]:
+        flags = set()
+        if changed([grad_output], sent):
+            flags.add("changed_grad_output")
+        if changed(values, given):
+            flags.add("changed_inputs")
+        if changed(saved, kept):
+            flags.add("changed_ctx")
+        returned = gradients if isinstance(gradients, tuple | list) else (gradients,)
+        # Sharing memory with grad_output is no harm: the engine copies where it must.
+        if any(overlap(one, other) for one in returned for other in (*values, *saved)):
+            flags.add("shares_memory")
+        return flags
+
+    def _ask_graph(self, operation: Any, case: Case) -> Observation:
+        assert case.upstream is not None
+        leaves = [Tensor(array) for array in case.arrays]
+        options = {name: _copied(value) for name, value in case.options.items()}
+        first = apply(operation, tuple(leaves), options)
+        operation.forward([], *(as_engine(DECOY * array) for array in case.arrays), **options)
+        second = apply(operation, tuple(leaves), options)
+        backpropagate(first, as_engine(case.upstream[0]))
+        backpropagate(second, as_engine(case.upstream[1]))
+        return Observation(
+            output=float_array(first.value), gradients=float_arrays([leaf.grad for leaf in leaves])
+        )
+
+    # --- judging -----------------------------------------------------------------------------
+
+    def judge(self, case: Case, observation: Observation) -> Finding:
+        """Compare with the measured gradient of the declared forward rule."""
+        assert case.upstream is not None
+        error = observation.error
+        if error is not None and error.kind in ("undone", "missing", "exception"):
+            return self._stopped(case, error, observation)
+        measured = jacobian(self.operation.declared_forward, case.arrays, case.options)
+        passed = {case.facet: True, CLEAN: True}
+        facts: list[str] = []
+        certain: tuple[str, ...] = ()
+        if self.kind == "whole":
+            # Large numbers are a facet of their own: an overflow costs only that one.
+            facet = FORWARD if case.facet != "large numbers" else case.facet
+            passed[facet] = self._value_is_right(observation, measured, facts)
+        fits: dict[str, tuple[str, ...]] = {}
+        refuted: dict[str, tuple[str, ...]] = {}
+        if error is not None:
+            passed[case.facet] = False
+            facts.append(error.message)
+            certain = from_error(error.message, self.name)
+        if case.kind == "kink":
+            if error is None:
+                certain = self._judge_kink(case, observation, passed, facts)
+        else:
+            wrong = self._wrong_inputs(case, observation, measured, facts)
+            if wrong:
+                passed[case.facet] = False
+            if case.kind == "smooth":
+                fits, refuted = self._explain(case, observation, measured, wrong, error)
+        side_effects = from_flags(observation.flags)
+        if side_effects:
+            passed[CLEAN] = False
+            facts += [f"{CATALOGUE[key].name}" for key in side_effects if not facts]
+        only_graph = ("random",) if case.kind == "graph" and error is None else ()
+        return Finding(
+            case.label,
+            passed,
+            tuple(facts),
+            fits,
+            refuted,
+            certain or (side_effects if not fits else ()),
+            only_graph,
+            printed=observation.printed,
+        )
+
+    def _stopped(self, case: Case, error: Trouble, observation: Observation) -> Finding:
+        """Return the finding for an answer that returned nothing."""
+        passed = {case.facet: False} | ({FORWARD: False} if self.kind == "whole" else {})
+        where = f" ({error.line})" if error.line else ""
+        fact = (
+            error.message
+            if error.kind == "missing"
+            else f"your code stopped with {error.message}{where}"
+        )
+        return Finding(
+            case.label,
+            passed,
+            (fact,),
+            mistakes=from_error(error.message, self.name) if error.kind == "exception" else (),
+            undone=error.kind == "undone",
+            printed=observation.printed,
+        )
+
+    def _value_is_right(
+        self, observation: Observation, measured: Jacobian, facts: list[str]
+    ) -> bool:
+        found, truth = observation.output, measured.output
+        if found is None:
+            facts.append("forward returned no array of real numbers")
+            return False
+        if found.shape != truth.shape:
+            facts.append(f"forward returned shape {found.shape}, expected {truth.shape}")
+            return False
+        bound = FORWARD_TOLERANCE * max(1.0, float(np.max(np.abs(truth), initial=0.0)))
+        spot = worst_entry(found, truth, bound)
+        if spot is None:
+            return True
+        facts.append(f"the value from forward{spot}")
+        return False
+
+    def _wrong_inputs(
+        self, case: Case, observation: Observation, measured: Jacobian, facts: list[str]
+    ) -> list[int]:
+        """Return the positions of the inputs whose gradient is wrong; add what was seen."""
+        if observation.error is not None:
+            return []
+        upstream = np.asarray(case.upstream)
+        if case.kind == "graph":
+            upstream = upstream.sum(axis=0)
+        wrong = []
+        for i, truth in enumerate(measured.vjp(upstream)):
+            found = observation.gradients[i] if i < len(observation.gradients) else None
+            if found is None or found.shape != truth.shape:
+                came = "nothing" if found is None else f"shape {found.shape}"
+                facts.append(f"gradient of {self.names[i]}: expected {truth.shape}, got {came}")
+                wrong.append(i)
+                continue
+            spot = worst_entry(found, truth, measured.tolerance(upstream, i))
+            if spot is not None:
+                facts.append(f"gradient of {self.names[i]}{spot}")
+                wrong.append(i)
+        return wrong
+
+    def _explain(
+        self,
+        case: Case,
+        observation: Observation,
+        measured: Jacobian,
+        wrong: list[int],
+        error: Trouble | None,
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+        """Return the mistakes that fit and those ruled out, per input."""
+        fits: dict[str, tuple[str, ...]] = {}
+        refuted: dict[str, tuple[str, ...]] = {}
+        assert case.upstream is not None
+        if len(observation.raw) != len(case.arrays):
+            return fits, refuted
+        evidence = Evidence(
+            self.name,
+            self.operation.declared_forward,
+            self.operation.broadcasts,
+            case.arrays,
+            case.options,
+            case.upstream,
+            measured,
+            observation.raw,
+            observation.ones,
+        )
+        for i, name in enumerate(self.names):
+            found, truth = observation.raw[i], evidence.truth[i]
+            broken = error is not None and (found is None or found.shape != truth.shape)
+            explained, excluded = explain(evidence, i)
+            if i in wrong or broken:
+                fits[name] = explained
+            elif error is None:
+                refuted[name] = excluded
+        return fits, refuted
+
+    def _judge_kink(
+        self,
+        case: Case,
+        observation: Observation,
+        passed: dict[str, bool],
+        facts: list[str],
+    ) -> tuple[str, ...]:
+        """Accept every subgradient; name the ways of missing them at a tie."""
+        assert case.upstream is not None
+        found = observation.gradients
+        if len(found) != len(case.arrays) or any(
+            one is None or one.shape != array.shape
+            for one, array in zip(found, case.arrays, strict=False)
+        ):
+            passed[case.facet] = False
+            facts.append("the gradients have other shapes than the inputs")
+            return ()
+        forward = self.operation.declared_forward
+        corners = nearby_gradients(forward, case.arrays, case.options, case.upstream)
+        answer = joined([one for one in found if one is not None])
+        if in_hull(answer, corners):
+            return ()
+        passed[case.facet] = False
+        spread = np.ptp(np.stack(corners), axis=0)
+        at_kink = spread > 1e-2
+        lower, upper = np.min(corners, axis=0), np.max(corners, axis=0)
+        listed = ", ".join(number_words(float(one)) for one in answer[at_kink])
+        elsewhere = np.any(np.abs(answer - corners[0])[~at_kink] > 1e-2)
+        if elsewhere or not at_kink.any():
+            facts.append("beside the kink, the gradient is wrong, too")
+            return ()
+        facts.append(
+            f"at the kink your gradient is {listed}: none of the values that are possible there"
+        )
+        if len(case.arrays) > 1:
+            largest = np.where(np.abs(upper) > np.abs(lower), upper, lower)
+            if np.allclose(answer[at_kink], largest[at_kink]):
+                return ("tie_both",)
+            if np.allclose(answer[at_kink], 0.0):
+                return ("tie_none",)
+        return ()
+
+
+def input_names(operation: type[Operation]) -> tuple[str, ...]:
+    """Return the names of an operation's inputs, from its declared forward rule."""
+    parameters = list(inspect.signature(operation.declared_forward).parameters.values())[1:]
+    return tuple(
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    )
+
+
+def draw_upstream(rng: np.random.Generator, shape: tuple[int, ...], sign: int) -> Array:
+    """Draw an upstream gradient: never near 0 or ±1, and of both signs if there is room."""
+    sizes = rng.choice([-1.0, 1.0], shape) * np.where(
+        rng.random(shape) < 0.5, rng.uniform(0.3, 0.8, shape), rng.uniform(1.25, 2.2, shape)
+    )
+    flat = np.array(sizes, dtype=np.float64).ravel()
+    if flat.size:
+        flat[0] = sign * abs(flat[0])
+    if flat.size > 1:
+        flat[-1] = -sign * abs(flat[-1])
+    return flat.reshape(shape)
+
+
+def worst_entry(found: Array, truth: Array, bound: float) -> str | None:
+    """Say which entry is farthest off, if one is farther off than `bound`."""
+    with np.errstate(all="ignore"):
+        distance = np.abs(found - truth)
+    distance = np.where(np.isfinite(found), distance, np.inf)
+    if not distance.size or float(np.max(distance)) <= bound:
+        return None
+    index = np.unravel_index(int(np.argmax(distance)), distance.shape)
+    place = f", entry {[int(one) for one in index]}" if index else ""
+    yours, measured = (number_words(float(array[index])) for array in (found, truth))
+    return f"{place}: yours {yours}, measured {measured}"
+
+
+def _agree(left: Array | None, right: Array | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    if left.shape != right.shape:
+        return False
+    return equal(left, right) or bool(np.allclose(left, right, rtol=1e-12, atol=0, equal_nan=True))
+
+
+def _plain_option(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _copied(value: Any) -> Any:
+    return np.array(value) if isinstance(value, np.ndarray) else value

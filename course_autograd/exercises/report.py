@@ -1,0 +1,227 @@
+"""From findings to points and words: the same report for ``check`` and for the grader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from course_autograd.exercises.base import CLEAN, Exercise, Finding
+from course_autograd.mistakes import names_of
+
+WIDTH = 240  # characters of a line
+ALL_STEPS = 4
+UNKNOWN = "No mistake on our list explains all of these values."
+BETWEEN = "Which steps of the graph lie between this value and the output?"
+SMALLEST = "Take the smallest case above, work it out on paper, and compare line by line."
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is right, how many points it is worth, and what to look at next.
+
+    Parameters
+    ----------
+    exercise : str
+        Name of the exercise.
+    fraction : float
+        Share of the points, from 0 to 1.
+    facets : dict of str to bool
+        The parts of the points, and whether each is right.
+    mistake : str or None
+        The mistake in a few words, if one was recognised; several that fit, joined by "or".
+    numbers : tuple of int
+        Their numbers in the course's list of mistakes.
+    where : tuple of str
+        What was seen, and where.
+    kind, question, reread : str
+        The next steps of the hint; empty if all is right.
+    tried : str
+        What was tried.
+    undone : bool
+        Nothing has been written yet.
+    printed : str
+        What the answer printed in the first wrong case.
+    """
+
+    exercise: str
+    fraction: float
+    facets: dict[str, bool]
+    mistake: str | None
+    numbers: tuple[int, ...]
+    where: tuple[str, ...]
+    kind: str
+    question: str
+    reread: str
+    tried: str
+    undone: bool
+    printed: str
+
+    @property
+    def right(self) -> bool:
+        """Whether everything is right."""
+        return not self.undone and all(self.facets.values())
+
+    def lines(self, hint: int = ALL_STEPS) -> list[str]:
+        """Return the report in fewer than twelve lines.
+
+        Parameters
+        ----------
+        hint : int
+            How far to help: 1 where, 2 also what kind, 3 also a question, 4 also what to reread.
+        """
+        if self.right:
+            return [f"{self.exercise}: right.", f"Tried: {self.tried}."]
+        if self.undone:
+            return [f"{self.exercise}: not written yet.", *self.where]
+        shown = [f"{self.exercise}: not yet. {self.fraction:.0%} of the points so far."]
+        good = [words(name) for name, passed in self.facets.items() if passed]
+        if good:
+            shown.append(f"Right: {', '.join(good)}.")
+        shown += [f"Where: {self.where[0]}" if self.where else "Where: no answer came back."]
+        shown += [f"       {line}" for line in self.where[1:]]
+        steps = (
+            ("What kind: ", self.kind),
+            ("Think: ", self.question),
+            ("Reread: ", self.reread),
+        )
+        shown += [title + text for title, text in steps[: max(0, hint - 1)] if text]
+        if self.printed.strip():
+            shown.append(f"Your code printed: {' '.join(self.printed.split())}")
+        return [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in shown]
+
+
+def words(facet: str) -> str:
+    """Return the name of a facet for humans."""
+    return "nothing changed in place" if facet == CLEAN else facet
+
+
+def score(exercise: Exercise, findings: Sequence[Finding]) -> Report:
+    """Sum findings up: a facet is right if all cases that decide it are right.
+
+    A facet without any finding is not right: an answer that ended early has not shown it. What
+    only the process of the answer can see (`CLEAN`) never counts alone.
+    """
+    facets = {
+        facet: _passes([one.passed[facet] for one in findings if facet in one.passed])
+        for facet in exercise.facets
+    }
+    if CLEAN in facets and not any(passed for name, passed in facets.items() if name != CLEAN):
+        facets[CLEAN] = False
+    undone = bool(findings) and all(one.undone for one in findings)
+    shares = exercise.weights()
+    fraction = 1.0 if all(facets.values()) else sum(shares[name] for name in facets if facets[name])
+    wrong = [one for one in findings if not one.right]
+    keys = recognised(findings)
+    mistakes = names_of(keys)
+    if undone or not wrong:
+        kind, question, reread = "", "", ""
+    elif exercise.kind == "values":  # each number has said already what it looks like
+        kind, reread = "", exercise.reread
+        question = mistakes[0].question if mistakes else BETWEEN
+    elif not mistakes:
+        kind, question, reread = UNKNOWN, SMALLEST, exercise.reread
+    else:
+        kind = mistakes[0].kind
+        if len(mistakes) > 1:
+            kind = f"This fits {'; or '.join(one.name for one in mistakes[:3])}. " + kind
+        question, reread = mistakes[0].question, exercise.reread or mistakes[0].reread
+    return Report(
+        exercise=exercise.name,
+        fraction=0.0 if undone else min(1.0, fraction),
+        facets=facets,
+        mistake=" or ".join(one.name for one in mistakes[:3]) if mistakes and wrong else None,
+        numbers=tuple(dict.fromkeys(one.number for one in mistakes if wrong and one.number)),
+        where=_where(exercise, wrong, len(findings), undone),
+        kind=kind,
+        question=question,
+        reread=reread,
+        tried=_tried(exercise, findings),
+        undone=undone,
+        printed=next((one.printed for one in wrong if one.printed), ""),
+    )
+
+
+def _passes(outcomes: list[bool]) -> bool:
+    return bool(outcomes) and all(outcomes)
+
+
+def _where(
+    exercise: Exercise, wrong: Sequence[Finding], total: int, undone: bool
+) -> tuple[str, ...]:
+    if undone:
+        return (exercise.todo(),)
+    if not wrong:
+        return ()
+    first = wrong[0]
+    if len(first.passed) > 2 and not first.label:  # every fact has its own part of the points
+        return first.facts[:9]
+    seen = first.facts or ("no answer came back",)
+    lines = [f"{first.label}: {seen[0]}" if first.label else seen[0], *seen[1:3]]
+    if len(wrong) > 1:
+        lines.append(f"({len(wrong)} of {total} cases are not right yet; this is the first)")
+    return tuple(lines)
+
+
+def _tried(exercise: Exercise, findings: Sequence[Finding]) -> str:
+    labels = list(dict.fromkeys(one.label for one in findings if one.label))
+    parts = ", ".join(words(facet) for facet in exercise.facets)
+    if not labels:
+        return parts
+    few = labels[:3] + (["…"] if len(labels) > 3 else [])
+    how = f", {exercise.how}" if exercise.how else ""
+    return f"{parts}; {len(findings)} cases{how}, such as {'; '.join(few)}"
+
+
+# --- which mistake ----------------------------------------------------------------------------
+
+
+def recognised(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Return the mistakes that explain all wrong results, or at least those of one kind.
+
+    First one mistake is sought that explains everything; then one for each result (the gradient
+    of x may be right and that of y wrong); then the same within the first wrong part of the
+    points. What right cases rule out is never named. An empty answer is an honest one.
+    """
+    every = list(findings)
+    wrong = [one for one in every if not one.right and not one.undone]
+    if not wrong:
+        return ()
+    first = next(name for name, passed in wrong[0].passed.items() if not passed)
+    of_first = [one for one in every if first in one.passed]
+    for group in (every, of_first):
+        named = _common(group)
+        if named:
+            return named
+    return wrong[0].mistakes or next((one.suspected for one in wrong if one.suspected), ())
+
+
+def _common(findings: Sequence[Finding]) -> tuple[str, ...]:
+    wrong = [one for one in findings if not one.right]
+    certain = [one.mistakes for one in wrong if one.mistakes and not one.fits]
+    results = list(dict.fromkeys(result for one in wrong for result in one.fits))
+    choices = [results, *([result] for result in results)] if results else [[]]
+    for chosen in choices:
+        explanations = certain + [
+            one.fits[result] for one in wrong for result in chosen if result in one.fits
+        ]
+        excluded = {
+            key for one in findings for result in chosen for key in one.refuted.get(result, ())
+        }
+        kept = dict.fromkeys(
+            _plain(key)
+            for keys in explanations
+            for key in keys
+            if key not in excluded and all(_explains(key, other) for other in explanations)
+        )
+        if kept:
+            return tuple(kept)
+    return ()
+
+
+def _explains(key: str, keys: tuple[str, ...]) -> bool:
+    """Whether `key` is among `keys`; those that come from errors carry no notes."""
+    return key in keys or _plain(key) in keys
+
+
+def _plain(key: str) -> str:
+    return key.partition(":")[0]

@@ -1,0 +1,181 @@
+"""Hypotheses that make sense for one operation only: what students do wrong in *its* derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from course_autograd.exercises.evidence import Evidence, Prediction
+from course_autograd.numeric import Array
+
+Special = Callable[[Evidence], Prediction]
+
+# --- functions of one variable -------------------------------------------------------------------
+
+
+def sigmoid_variable(e: Evidence) -> Prediction:
+    """The formula in terms of the output, fed with the input."""
+    x = e.inputs[0]
+    yield "", e.upstream * x * (1 - x)
+
+
+def sigmoid_factor(e: Evidence) -> Prediction:
+    """Only one of the two factors."""
+    yield "output", e.upstream * e.output
+    yield "rest", e.upstream * (1 - e.output)
+
+
+def tanh_variable(e: Evidence) -> Prediction:
+    """The formula in terms of the output, fed with the input."""
+    yield "", e.upstream * (1 - e.inputs[0] ** 2)
+
+
+def tanh_square(e: Evidence) -> Prediction:
+    """The square forgotten."""
+    yield "", e.upstream * (1 - e.output)
+
+
+def exp_variable(e: Evidence) -> Prediction:
+    """The input where the output belongs."""
+    yield "", e.upstream * e.inputs[0]
+
+
+def reciprocal_variable(e: Evidence) -> Prediction:
+    """The input where the output belongs, with either sign."""
+    yield "", -e.upstream * e.inputs[0] ** 2
+    yield "positive", e.upstream * e.inputs[0] ** 2
+
+
+def reciprocal_square(e: Evidence) -> Prediction:
+    """The square forgotten, with either sign."""
+    yield "", -e.upstream * e.output
+    yield "positive", e.upstream * e.output
+
+
+def power_exponent(e: Evidence) -> Prediction:
+    """The power without the factor in front."""
+    yield "", e.truth[0] / e.options["exponent"]
+
+
+def power_lowered(e: Evidence) -> Prediction:
+    """The power with the old exponent."""
+    yield "", e.truth[0] * e.inputs[0]
+
+
+def power_fixed(e: Evidence) -> Prediction:
+    """The rule of one exponent for all exponents."""
+    for fixed in (2, 3):
+        yield str(fixed), e.upstream * fixed * e.inputs[0] ** (fixed - 1)
+
+
+def relu_upstream_mask(e: Evidence) -> Prediction:
+    """Relu applied to the upstream."""
+    yield "", e.upstream * (e.upstream > 0)
+
+
+def relu_inverted(e: Evidence) -> Prediction:
+    """The gradient where none passes, and none where it passes."""
+    yield "", e.upstream - e.truth[0]
+
+
+# --- losses --------------------------------------------------------------------------------------
+# Each is tried with the division by the number of rows, and ("N") without it.
+
+
+def _rows(e: Evidence) -> tuple[Array, Array, tuple[tuple[str, float], ...]]:
+    """Return the scores, the labels as ones and zeros, and the two possible scales."""
+    scores = e.inputs[0]
+    hot = np.zeros(scores.shape)
+    hot[np.arange(len(scores)), e.options["labels"]] = 1.0
+    return scores, hot, (("", 1.0 / len(scores)), ("N", 1.0))
+
+
+def _softmax(scores: Array, axis: int = 1) -> Array:
+    powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    shares: Array = powers / powers.sum(axis=axis, keepdims=True)
+    return shares
+
+
+def cross_entropy_diagonal(e: Evidence) -> Prediction:
+    """Each probability as a function of its own score only."""
+    scores, hot, scales = _rows(e)
+    p = _softmax(scores)
+    for note, scale in scales:
+        yield note, e.upstream * p * (1 - p) * scale
+        yield note, e.upstream * (p - hot) * p * (1 - p) * scale
+
+
+def cross_entropy_label(e: Evidence) -> Prediction:
+    """The column of the label treated like the others."""
+    scores, _, scales = _rows(e)
+    for note, scale in scales:
+        yield note, e.upstream * _softmax(scores) * scale
+
+
+def cross_entropy_axis(e: Evidence) -> Prediction:
+    """Probabilities taken down the columns."""
+    scores, hot, scales = _rows(e)
+    for note, scale in scales:
+        yield note, e.upstream * (_softmax(scores, axis=0) - hot) * scale
+
+
+def _active(e: Evidence) -> tuple[Array, Array]:
+    """Return the margins, 0 at the labels, and the labels as ones and zeros."""
+    scores, hot, _ = _rows(e)
+    own = (scores * hot).sum(axis=1, keepdims=True)
+    return np.maximum(0, scores - own + 1) * (1 - hot), hot
+
+
+def hinge_label(e: Evidence) -> Prediction:
+    """Nothing in the column of the label."""
+    margins, _ = _active(e)
+    for note, scale in _rows(e)[2]:
+        yield note, e.upstream * (margins > 0) * scale
+
+
+def hinge_label_count(e: Evidence) -> Prediction:
+    """One share for the label, however many margins are active."""
+    margins, hot = _active(e)
+    for note, scale in _rows(e)[2]:
+        yield note, e.upstream * ((margins > 0) - hot) * scale
+
+
+def hinge_margins(e: Evidence) -> Prediction:
+    """The sizes of the margins in place of ones."""
+    margins, hot = _active(e)
+    for note, scale in _rows(e)[2]:
+        yield note, e.upstream * margins * scale
+        whole = margins - hot * margins.sum(axis=1, keepdims=True)
+        yield note + "label", e.upstream * whole * scale
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def lookup_repeated(e: Evidence) -> Prediction:
+    """The last gradient of each row."""
+    last = np.zeros(e.inputs[0].shape)
+    last[e.options["rows"]] = e.upstream
+    yield "", last
+
+
+SPECIAL: dict[str, tuple[tuple[str, Special], ...]] = {
+    "sigmoid": (("variable", sigmoid_variable), ("factor", sigmoid_factor)),
+    "tanh": (("variable", tanh_variable), ("square", tanh_square)),
+    "exp": (("variable", exp_variable),),
+    "reciprocal": (("variable", reciprocal_variable), ("square", reciprocal_square)),
+    "power": (("exponent", power_exponent), ("lowered", power_lowered), ("fixed", power_fixed)),
+    "relu": (("upstream_mask", relu_upstream_mask), ("inverted", relu_inverted)),
+    "softmax_cross_entropy": (
+        ("softmax_axis", cross_entropy_axis),
+        ("label", cross_entropy_label),
+        ("diagonal", cross_entropy_diagonal),
+    ),
+    "hinge": (
+        ("label_count", hinge_label_count),
+        ("label", hinge_label),
+        ("margins", hinge_margins),
+    ),
+    "lookup": (("repeated", lookup_repeated),),
+}
