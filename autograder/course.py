@@ -177,6 +177,8 @@ def configure(c: Any, course: Course = COURSE) -> None:
     c.Autograde.autograde_preprocessors = list(AUTOGRADE_PREPROCESSORS)
     c.ExportApp.plugin_class = "autograder.export.GradesExport"
     c.ZipCollectApp.downloaded_directory = f"{grading}/downloaded"
+    c.ZipCollectApp.extractor_plugin = "autograder.collect.Archives"
+    c.ZipCollectApp.collector_plugin = "autograder.collect.FileNames"
 
 
 def _put_tools_on_path() -> None:

@@ -57,8 +57,10 @@ class Secret:
     ----------
     assignment, exercise : str
         Whose solution it is.
-    expressions, returned, statements : frozenset of str
-        Normal forms, see the module's text.
+    expressions, statements : frozenset of (int, str)
+        Number of nodes, and normal form; see the module's text.
+    returned : frozenset of str
+        Normal forms in terms of what the rule is given.
     bodies : frozenset of (int, str)
         Number of statements, and their normal form.
     answers : frozenset of (str, str)
@@ -67,9 +69,9 @@ class Secret:
 
     assignment: str
     exercise: str
-    expressions: frozenset[str] = frozenset()
+    expressions: frozenset[tuple[int, str]] = frozenset()
     returned: frozenset[str] = frozenset()
-    statements: frozenset[str] = frozenset()
+    statements: frozenset[tuple[int, str]] = frozenset()
     bodies: frozenset[tuple[int, str]] = frozenset()
     answers: frozenset[tuple[str, str]] = frozenset()
 
@@ -282,9 +284,9 @@ def secrets(course: Course) -> list[Secret]:
 def secret_of(assignment: str, exercise: str, code: str) -> Secret:
     """Return what must not be read of one solution cell."""
     tree = ast.parse(code)
-    expressions: set[str] = set()
+    expressions: set[tuple[int, str]] = set()
     returned: set[str] = set()
-    statements: set[str] = set()
+    statements: set[tuple[int, str]] = set()
     bodies: set[tuple[int, str]] = set()
     for function, plain in _secret_functions(tree):
         returns = [
@@ -292,7 +294,9 @@ def secret_of(assignment: str, exercise: str, code: str) -> Secret:
             for node in ast.walk(function)
             if isinstance(node, ast.Return) and node.value is not None
         ]
-        expressions |= {alpha(value) for value in returns if size(value) >= MIN_EXPRESSION}
+        expressions |= {
+            (size(value), alpha(value)) for value in returns if size(value) >= MIN_EXPRESSION
+        }
         if not plain:
             returned |= {
                 form
@@ -304,7 +308,7 @@ def secret_of(assignment: str, exercise: str, code: str) -> Secret:
             bodies.add((len(body), alpha(body)))
         if plain:
             statements |= {
-                alpha(statement)
+                (size(statement), alpha(statement))
                 for statement in ast.walk(function)
                 if isinstance(statement, ast.stmt)
                 and statement is not function
@@ -378,11 +382,12 @@ def _open(value: ast.expr) -> bool:
 class _Index:
     """The secrets by normal form."""
 
-    expressions: dict[str, set[Secret]] = field(default_factory=dict)
+    expressions: dict[tuple[int, str], set[Secret]] = field(default_factory=dict)
     returned: dict[str, set[Secret]] = field(default_factory=dict)
-    statements: dict[str, set[Secret]] = field(default_factory=dict)
+    statements: dict[tuple[int, str], set[Secret]] = field(default_factory=dict)
     bodies: dict[tuple[int, str], set[Secret]] = field(default_factory=dict)
     answers: dict[tuple[str, str], set[Secret]] = field(default_factory=dict)
+    sizes: set[int] = field(default_factory=set)
     body_lengths: set[int] = field(default_factory=set)
 
 
@@ -397,6 +402,7 @@ def search(text: str, sought: Sequence[Secret]) -> set[Secret]:
         for kind in ("expressions", "returned", "statements", "bodies", "answers"):
             for form in getattr(secret, kind):
                 getattr(index, kind).setdefault(form, set()).add(secret)
+        index.sizes |= {count for count, _ in secret.expressions | secret.statements}
         index.body_lengths |= {length for length, _ in secret.bodies}
     found: set[Secret] = set()
     for tree in _trees(text):
@@ -407,10 +413,9 @@ def search(text: str, sought: Sequence[Secret]) -> set[Secret]:
 def _search_tree(tree: ast.AST, index: _Index) -> set[Secret]:
     found: set[Secret] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.expr) and index.expressions and size(node) >= MIN_EXPRESSION:
-            found |= index.expressions.get(alpha(node), set())
-        if isinstance(node, ast.stmt) and index.statements and size(node) >= MIN_STATEMENT:
-            found |= index.statements.get(alpha(node), set())
+        if isinstance(node, ast.expr | ast.stmt) and (count := size(node)) in index.sizes:
+            places = index.expressions if isinstance(node, ast.expr) else index.statements
+            found |= places.get((count, alpha(node)), set())
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for form, _ in returned_in_terms_of_parameters(node):
                 found |= index.returned.get(form, set())

@@ -131,6 +131,7 @@ def test_a_solution_in_a_cell_is_found(course: Course) -> None:
         "Write\n\n```python\ndef rule(ctx, g):\n    x, y = ctx\n    return g * y, g * x\n```\n",
         "Write\n\n        return g * y, g * x\n",
         "<!-- return g * y, g * x -->",
+        "In short: return g * y, g * x",
     ],
 )
 def test_a_solution_in_the_text_is_found(course: Course, source: str) -> None:
@@ -144,7 +145,7 @@ def test_a_solution_in_the_text_is_found(course: Course, source: str) -> None:
         "# return g * y, g * x",
         '"""\nreturn g * y, g * x\n"""',
         "x = 1  # return g * y, g * x",
-        "%timeit 1\ndef f(c, g):\n    x, y = c\n    return (\n        y * g,\n        (x * g)\n    )",
+        "%time 1\ndef f(c, g):\n    x, y = c\n    return (\n        y * g,\n        (x * g)\n    )",
         "def f(c, g):\n    dx = g * c[1]\n    dy = g * c[0]\n    return dx, dy",
         "this is ( no Python\nreturn g * y, g * x",
     ],
