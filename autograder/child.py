@@ -256,6 +256,8 @@ def run_case(session: Session, frame: wire.Frame, send: Callable[..., None]) -> 
         except CellTimeout:
             send({"kind": "timeout"})
             return
+        except BaseException as error:  # such as a KeyboardInterrupt that an answer raises
+            observation = Observation(error=Trouble("exception", said(error)))
     header, arrays = observation.to_wire()
     send({"kind": "observed", "observation": header}, arrays)
 

@@ -56,8 +56,9 @@ def panel(exercise: ExerciseVerdict) -> str:
         )
     for heading, sentences in (
         ("About your cell", exercise.remarks),
-        ("What was seen", exercise.facts),
+        ("What was seen", exercise.where),
         ("To think about", exercise.hints),
+        ("Your code printed", (exercise.printed,) if exercise.printed else ()),
     ):
         if sentences:
             parts.append(f"<h5>{heading}</h5>{items(sentences)}")
@@ -98,9 +99,4 @@ def plain(text: str) -> str:
 
 def as_text(exercise: ExerciseVerdict) -> list[str]:
     """Return the same in lines of text, for the terminal."""
-    lines = [
-        *exercise.remarks,
-        *exercise.facts,
-        *exercise.hints,
-    ]
-    return [line for sentence in lines for line in sentence.split("\n")]
+    return [*exercise.remarks, *exercise.where, *exercise.hints]

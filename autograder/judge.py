@@ -44,7 +44,7 @@ from course_autograd.exercises import (
     exercises,
 )
 
-SLOW_CELL = 1.0  # seconds; a free cell that takes longer goes first when loading takes too long
+TIME_IS_UP = "the time for this submission was used up"
 UNREADABLE = "what came back from your code could not be read"
 
 
@@ -498,6 +498,39 @@ def judged_by(exercise: Exercise, case: Case, observation: Observation) -> Findi
         ) from error
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """One question, its answer, and what follows."""
+
+    case: Case
+    observation: Observation
+    finding: Finding
+
+    @property
+    def silent(self) -> bool:
+        """Whether no answer came back."""
+        error = self.observation.error
+        return error is not None and error.kind == "missing"
+
+
+def _silence(asked: Sequence[_Asked]) -> str:
+    """Return why no question was answered, as a sentence; empty if one was."""
+    if not asked or not all(one.silent for one in asked):
+        return ""
+    error = asked[0].observation.error
+    assert error is not None
+    return sentence(error.message)
+
+
+def sentence(words: str) -> str:
+    """Begin with a capital and end with a full stop (or a question mark)."""
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '?', '!')) else '.'}"
+
+
+def _right_answers(asked: Iterable[_Asked]) -> int:
+    return sum(sum(one.finding.passed.values()) for one in asked)
+
+
 class _Hearing:
     """One submission before the judge: children, deadlines, and what was found."""
 
@@ -507,9 +540,7 @@ class _Hearing:
         self.deadline = time.monotonic() + self.limits.submission
         self.cells = [*asked.setup, *student_cells(notebook)]
         self.left_out: dict[int, str] = {}
-        self.cases: dict[str, list[Case]] = {}
-        self.findings: dict[str, list[Finding]] = {}
-        self.answered: dict[str, int] = {}
+        self.asked_of: dict[str, list[_Asked]] = {}
         self.milliseconds: dict[str, int] = {}
         self.remarks: dict[str, list[str]] = {name: [] for name in asked.points}
         self.notes: list[str] = []
@@ -520,30 +551,42 @@ class _Hearing:
         waiting = [known[name] for name in self.asked.points]
         order = np.random.default_rng(self.seed).permutation(len(waiting))
         loaded = self._children([waiting[position] for position in order], keep_rules=False)
-        if loaded is not None and loaded.missed_rule:
-            # Values are numbers: whoever found them with the engine's help found them. In a
-            # second child the package keeps its rules, and nothing but values is asked there.
-            again = [
-                exercise
-                for exercise in waiting
-                if exercise.kind == "values"
-                and any(not finding.right for finding in self.findings[exercise.name])
-            ]
-            if again:
-                self.left_out.clear()
-                self._children(again, keep_rules=True)
         self._remark(loaded)
+        if loaded is not None and loaded.missed_rule:
+            self._ask_values_again(waiting)
         self._confirm_wrong(waiting)
         return tuple(
             exercise_verdict(
                 exercise,
                 self.asked.points[exercise.name],
-                self.findings[exercise.name],
+                [one.finding for one in self.asked_of[exercise.name]],
+                silence=_silence(self.asked_of[exercise.name]),
                 remarks=tuple(self.remarks[exercise.name]),
                 milliseconds=self.milliseconds.get(exercise.name, 0),
             )
             for exercise in waiting
         )
+
+    def _ask_values_again(self, waiting: Iterable[Exercise]) -> None:
+        """Ask for values once more where the package has its rules, and keep the better result.
+
+        Values are numbers: whoever found them with the engine's help has found them. Nothing but
+        values is asked in this second child.
+        """
+        before = {
+            exercise.name: self.asked_of[exercise.name]
+            for exercise in waiting
+            if exercise.kind == "values"
+            and not all(one.finding.right for one in self.asked_of[exercise.name])
+        }
+        again = [exercise for exercise in waiting if exercise.name in before]
+        if again:
+            self._children(again, keep_rules=True)
+        for name, earlier in before.items():
+            if _right_answers(self.asked_of[name]) > _right_answers(earlier):
+                self.remarks[name].clear()
+            else:
+                self.asked_of[name] = earlier
 
     def _children(self, waiting: list[Exercise], *, keep_rules: bool) -> Loaded | None:
         """Start children until every exercise is asked or time is up."""
@@ -551,7 +594,7 @@ class _Hearing:
         loaded = None
         while waiting:
             if time.monotonic() >= self.deadline:
-                self._lose(waiting, "the time for this submission was used up")
+                self._lose(waiting, TIME_IS_UP)
                 break
             cells = {i: cell for i, cell in enumerate(self.cells) if i not in self.left_out}
             with Child(self.limits, keep_rules=keep_rules) as child:
@@ -560,7 +603,7 @@ class _Hearing:
                     result = child.load(list(cells.values()), self.deadline)
                 except ChildError as error:
                     if child.at_cell is None:
-                        self._lose(waiting, str(error))
+                        self._lose(waiting, self._reason(error))
                         break
                     self._leave_out(child, positions, str(error))
                     continue
@@ -577,18 +620,20 @@ class _Hearing:
         """Put all questions of one exercise; return whether the child can go on."""
         begun = time.monotonic()
         cases = self._draw(exercise)
-        findings: list[Finding] = []
+        observed: list[Observation] = []
         reason, goes_on = "", True
         for case in cases:
             try:
-                observation = child.ask(exercise, case, self.deadline)
+                observed.append(child.ask(exercise, case, self.deadline))
             except ChildError as error:
-                reason, goes_on = str(error), isinstance(error, SlowError)
+                reason, goes_on = self._reason(error), isinstance(error, SlowError)
                 break
-            findings.append(judged_by(exercise, case, observation))
-        self._close(exercise, cases, findings, reason)
+        self._close(exercise, cases, observed, reason)
         self.milliseconds[exercise.name] = round(1000 * (time.monotonic() - begun))
         return goes_on
+
+    def _reason(self, error: ChildError) -> str:
+        return TIME_IS_UP if time.monotonic() >= self.deadline else str(error)
 
     def _draw(self, exercise: Exercise) -> list[Case]:
         """Draw the questions: from the seed and the name, whatever the order of asking."""
@@ -596,14 +641,21 @@ class _Hearing:
         return exercise.cases(rng)
 
     def _close(
-        self, exercise: Exercise, cases: Sequence[Case], findings: list[Finding], reason: str
+        self,
+        exercise: Exercise,
+        cases: Sequence[Case],
+        observed: Sequence[Observation],
+        reason: str,
     ) -> None:
-        """Note what was found; questions that got no answer count as answered wrongly."""
+        """Judge what was observed; questions without an answer count as answered wrongly."""
         silent = Observation(error=Trouble("missing", reason))
-        rest = [judged_by(exercise, case, silent) for case in cases[len(findings) :]]
-        self.cases[exercise.name] = list(cases)
-        self.answered[exercise.name] = len(findings)
-        self.findings[exercise.name] = findings + rest
+        answers = [*observed, *[silent] * (len(cases) - len(observed))]
+        self.asked_of[exercise.name] = [
+            _Asked(case, answer, judged_by(exercise, case, answer))
+            for case, answer in zip(cases, answers, strict=True)
+        ]
+        if reason and observed:
+            self.remarks[exercise.name].append(sentence(f"while it was tried: {reason}"))
 
     def _lose(self, waiting: Iterable[Exercise], reason: str) -> None:
         for exercise in waiting:
@@ -616,7 +668,7 @@ class _Hearing:
         self.left_out[positions[at_work]] = reason
         for number, seconds in child.seconds_of_cell.items():
             cell = self.cells[positions[number]]
-            if seconds > SLOW_CELL and cell.role == "free":
+            if seconds > self.limits.cell / 4 and cell.role == "free":
                 self.left_out[positions[number]] = f"took {seconds:.0f} seconds"
 
     def _remark(self, loaded: Loaded | None) -> None:
@@ -630,20 +682,18 @@ class _Hearing:
             kind, message = trouble["kind"], trouble["message"]
             if cell.role == "solution" and cell.name in self.remarks:
                 if kind != "undone":
-                    self.remarks[cell.name].append(f"Your cell did not run to its end: {message}.")
+                    self.remarks[cell.name].append(
+                        sentence(f"your cell did not run to its end: {message}")
+                    )
             elif kind not in ("exception", "undone"):
-                self.notes.append(f"Cell {cell.index + 1} was passed over: {message}.")
+                self.notes.append(sentence(f"cell {cell.index + 1} was passed over: {message}"))
 
     def _confirm_wrong(self, asked: Iterable[Exercise]) -> None:
         """Hold every wrong answer against the reference, with the same question."""
         for exercise in asked:
-            name = exercise.name
-            count = self.answered[name]
-            for case, finding in zip(
-                self.cases[name][:count], self.findings[name][:count], strict=True
-            ):
-                if not finding.right and not finding.undone:
-                    self.judge.confirm(self.asked, exercise, case)
+            for one in self.asked_of[exercise.name]:
+                if not (one.finding.right or one.finding.undone or one.silent):
+                    self.judge.confirm(self.asked, exercise, one.case)
 
 
 def student_cells(notebook: Notebook) -> list[Cell]:

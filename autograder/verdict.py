@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from course_autograd.exercises import Exercise, Finding
+from course_autograd.exercises.report import score, words
 
 DECIMALS = 3
 
@@ -25,14 +26,18 @@ class ExerciseVerdict:
         Part of the points -> whether it was earned.
     undone : bool
         Nothing was written.
-    facts : tuple of str
+    mistake : str
+        The mistake recognised, in a few words; several that fit are joined by "or".
+    numbers : tuple of int
+        Their numbers in the course's list of mistakes.
+    where : tuple of str
         What was seen where it is wrong, in sentences.
-    mistakes : tuple of str
-        Keys of the mistakes that explain it, surest first.
     hints : tuple of str
-        What to think about next; never the formula.
+        What kind of mistake, a question, what to reread; never the formula.
     remarks : tuple of str
         What happened to the cell itself.
+    printed : str
+        What the answer printed in the first wrong case.
     milliseconds : int
         Time it took.
     """
@@ -43,10 +48,12 @@ class ExerciseVerdict:
     score: float
     facets: Mapping[str, bool]
     undone: bool = False
-    facts: tuple[str, ...] = ()
-    mistakes: tuple[str, ...] = ()
+    mistake: str = ""
+    numbers: tuple[int, ...] = ()
+    where: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    printed: str = ""
     milliseconds: int = 0
 
     @property
@@ -112,45 +119,42 @@ class Verdict:
         }
 
 
-def earned(
-    exercise: Exercise, points: float, findings: Sequence[Finding]
-) -> tuple[float, dict[str, bool]]:
-    """Return the score of an exercise, and which facets were earned.
-
-    A facet is earned when every case that decides it came out right; the score is the points
-    times the share of the facets earned, a Python float between 0 and `points`.
-    """
-    facets = {}
-    for facet in exercise.facets:
-        decided = [finding.passed[facet] for finding in findings if facet in finding.passed]
-        facets[facet] = bool(decided) and all(decided)
-    if all(facets.values()):
-        return float(points), facets
-    weights = exercise.weights()
-    share = sum(weights[facet] for facet, right in facets.items() if right)
-    return min(float(points), max(0.0, round(float(points) * share, DECIMALS))), facets
-
-
 def exercise_verdict(
     exercise: Exercise,
     points: float,
     findings: Sequence[Finding],
     *,
+    silence: str = "",
     remarks: tuple[str, ...] = (),
     milliseconds: int = 0,
 ) -> ExerciseVerdict:
-    """Put together what all cases of one exercise showed."""
-    score, facets = earned(exercise, points, findings)
-    undone = bool(findings) and all(finding.undone for finding in findings)
-    facts = tuple(dict.fromkeys(fact for finding in findings for fact in finding.facts))
+    """Put together what all cases of one exercise showed; `silence` says why none was answered.
+
+    The score is the points times the share of the facets earned: a Python float, never below 0,
+    never above `points`, and exactly `points` where everything is right.
+    """
+    report = score(exercise, findings)
+    hints = tuple(hint for hint in (report.kind, report.question) if hint)
+    hints += (f"Reread {report.reread}.",) if report.reread else ()
     return ExerciseVerdict(
         name=exercise.name,
         kind=exercise.kind,
         points=float(points),
-        score=score,
-        facets=facets,
-        undone=undone,
-        facts=facts,
+        score=score_of(float(points), report.fraction),
+        facets={words(facet): right for facet, right in report.facets.items()},
+        undone=report.undone,
+        mistake=report.mistake or "",
+        numbers=report.numbers,
+        where=(silence,) if silence else report.where,
+        hints=() if silence else hints,
         remarks=remarks,
+        printed=" ".join(report.printed.split()),
         milliseconds=milliseconds,
     )
+
+
+def score_of(points: float, fraction: float) -> float:
+    """Return `fraction` of `points`, rounded to `DECIMALS`, within 0 and `points`."""
+    if not fraction > 0.0:  # also nan
+        return 0.0
+    return points if fraction >= 1.0 else min(points, round(points * fraction, DECIMALS))
