@@ -494,10 +494,28 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
         root.grad = upstream if root.grad is None else root.grad + upstream
         return
     order = computation_order(root)
+    earlier: dict[Tensor, Any] = {}
     for node in order:
         node.grad = None  # what an earlier pass left at inner nodes is stale
+        for parent in node.parents:
+            if parent.operation is None and parent.grad is not None:
+                earlier[parent] = parent.grad
+                parent.grad = None
     root.grad = upstream
     order.reverse()
+    try:
+        _visit(order, keep_inner)
+    except BaseException:  # half a pass is none: an error loses nothing
+        for leaf, before in earlier.items():
+            leaf.grad = before
+        raise
+    for leaf, before in earlier.items():  # leaves add up over passes
+        leaf.grad = before if leaf.grad is None else before + leaf.grad
+
+
+def _visit(order: list[Tensor], keep_inner: bool) -> None:
+    """Let every node, the output first, send its messages to the nodes it was computed from."""
+    __tracebackhide__ = True
     for node in order:
         grad_output = node.grad
         gradients = checked_rule(node, grad_output)
