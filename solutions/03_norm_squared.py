@@ -23,7 +23,8 @@
 # assignments, no problem: their rules are printed below, ready to use.
 #
 # **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` are yours.
-# `check(...)` tells you at once what it saw, as often as you like. The grader runs the same checks with other numbers.
+# `check(...)` tells you at once what it saw, as often as you like: *right*, or where it is not right yet, what kind of mistake this looks like, and a question to think about.
+# If you are stuck, put `check(ops.sum, hint=4)` into a new cell: it also says what to read again. The grader runs the same checks with other numbers.
 #
 # **How to hand in.** Save the notebook, then hand in this one file under the same name. Do not
 # delete or copy the check cells.
@@ -32,7 +33,7 @@
 import numpy as np
 from networkx import topological_sort
 
-from course_autograd import Operation, Tensor, backward_of, check, data, draw, implements, ops
+from course_autograd import Operation, Tensor, backward_of, check, data, draw, implements, ops, progress
 
 # %% [markdown]
 # ## Rules you may use
@@ -140,7 +141,7 @@ norm_by_hand = {
 check("norm_by_hand", norm_by_hand)
 
 # %% [markdown]
-# **What you should see now:** nine green numbers. Write the four gradients of $W$ in the form of a matrix. Look at its first column and at its
+# **What you should see now:** `norm_by_hand: right.` Write the four gradients of $W$ in the form of a matrix. Look at its first column and at its
 # second column: the first is twice the second. Where have you seen the numbers 2 and 1?
 
 # %% [markdown]
@@ -284,7 +285,7 @@ def square_backward(ctx, grad_output):
 check(ops.square)
 
 # %% [markdown]
-# **What you should see now:** green. If `check` speaks about a factor of 2, look at the exponent that came down.
+# **What you should see now:** `square: right.` The line below says what was tried. If `check` speaks about *half* of the right gradient, look at the exponent that came down.
 
 # %% [markdown]
 # ### The sum, derived
@@ -343,8 +344,7 @@ for shape in ((3, 4), (3, 3)):
 # - `ctx` holds `[x.shape, axis, keepdims]`. `x` itself is not there: you need only its shape. `axis` is `None` (all axes), an integer, or a tuple of
 #   integers. They may be negative: `-1` is the last axis. `keepdims` is `True` or `False`.
 # - `grad_output` has the shape of the sum (see the table above).
-# - Return a tuple with one gradient, of the shape `x.shape`. It must be an array of its own: add `.copy()` if you used `np.broadcast_to`, which
-#   returns only a view.
+# - Return a tuple with one gradient, of the shape `x.shape`.
 #
 # *A NumPy reminder:* `np.expand_dims(array, axis)` puts axes of size 1 back in. It takes an integer or a tuple, also negative.
 # For example, `np.expand_dims(g, 1)` turns shape `(3,)` into `(3, 1)`.
@@ -370,7 +370,7 @@ def sum_backward(ctx, grad_output):
 check(ops.sum)
 
 # %% [markdown]
-# **What you should see now:** green in four lines: scalars, arrays, axes, keepdims. You get points for each line on its own. If only "axes" is open, think of
+# **What you should see now:** `sum: right.`, with four kinds of inputs: scalars, arrays, axes, keepdims. You get points for each kind on its own. If only *axes* is missing, think of
 # the three row sums from above.
 
 # %% [markdown]
@@ -465,7 +465,7 @@ def matmul_backward(ctx, grad_output):
 check(ops.matmul)
 
 # %% [markdown]
-# **What you should see now:** four green lines, one for each row of the table. And now the graph of part 2 can walk back. In the picture, gradients stand below the lines,
+# **What you should see now:** `matmul: right.`, with four kinds of products, one for each row of the table. And now the graph of part 2 can walk back. In the picture, gradients stand below the lines,
 # marked with ∂. The sentences after it go from the output to the inputs. The last two hold your numbers of exercise 1.
 
 
@@ -553,7 +553,7 @@ class add_bias(Operation):
 check(ops.add_bias)
 
 # %% [markdown]
-# **What you should see now:** green, for one row and for several rows. With one row there is nothing to add up, so a wrong rule can look right there.
+# **What you should see now:** `add_bias: right.`, for one row and for arrays with several rows. With one row there is nothing to add up, so a wrong rule can look right there.
 
 # %% [markdown]
 # ### Exercise 6: `norm_squared`, a whole operation
@@ -600,7 +600,7 @@ class norm_squared(Operation):
 check(ops.norm_squared)
 
 # %% [markdown]
-# **What you should see now:** green, also for a matrix with one row. The next cell compares the fused operation with the three steps, on a matrix of shape $(3, 4)$.
+# **What you should see now:** `norm_squared: right.`, also for a matrix with one row. The next cell compares the fused operation with the three steps, on a matrix of shape $(3, 4)$.
 
 # %% role="shown" id="staged-fused"
 rng = np.random.default_rng(0)
@@ -680,7 +680,7 @@ jacobians = {
 check("jacobians", jacobians)
 
 # %% [markdown]
-# **What you should see now:** four green answers. Your laptop has perhaps 16 GiB. A rule for an elementwise operation needs one multiplication for each number: 409,600 in all, and
+# **What you should see now:** `jacobians: right.` Your laptop has perhaps 16 GiB. A rule for an elementwise operation needs one multiplication for each number: 409,600 in all, and
 # about 1.6 million bytes. The same idea saved you in `matmul`: its Jacobian with respect to $W$ has $m \cdot m \cdot n$ entries, and your rule never
 # wrote one of them down.
 
@@ -818,7 +818,7 @@ for step in range(201):
 # ## What you built
 
 # %% role="shown" id="progress"
-# @@PROGRESS@@
+progress("03_norm_squared", globals())
 
 # %% [markdown]
 # **Common mistakes of this assignment**

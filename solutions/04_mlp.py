@@ -21,7 +21,8 @@
 # assignment 3: $\delta(a) = 1$ if $a = 0$, and 0 otherwise.
 #
 # **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` are yours.
-# `check(...)` tells you at once what it saw, as often as you like. The grader runs the same checks with other numbers.
+# `check(...)` tells you at once what it saw, as often as you like: *right*, or where it is not right yet, what kind of mistake this looks like, and a question to think about.
+# If you are stuck, put `check(ops.hinge, hint=4)` into a new cell: it also says what to read again. The grader runs the same checks with other numbers.
 #
 # **How to hand in.** Save the notebook, then hand in this one file under the same name. Do not
 # delete or copy the check cells.
@@ -42,6 +43,7 @@ from course_autograd import (
     no_grad,
     ops,
     optim,
+    progress,
 )
 
 # %% [markdown]
@@ -137,7 +139,7 @@ mlp_by_hand = {
 check("mlp_by_hand", mlp_by_hand)
 
 # %% [markdown]
-# **What you should see now:** six green numbers. What would the three gradients be if $b$ were $-10$? The maximum would then route everything to the 0, and
+# **What you should see now:** `mlp_by_hand: right.` What would the three gradients be if $b$ were $-10$? The maximum would then route everything to the 0, and
 # nothing to $u_2$. The neuron would be silent.
 
 # %% [markdown]
@@ -223,7 +225,7 @@ class relu(Operation):
 check(ops.relu)
 
 # %% [markdown]
-# **What you should see now:** green for numbers, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. The picture has the gradients below the lines, marked with ∂. The sentences after it go from the output to the
+# **What you should see now:** `relu: right.`, for scalars, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. The picture has the gradients below the lines, marked with ∂. The sentences after it go from the output to the
 # inputs. Compare them with your six numbers.
 
 
@@ -293,7 +295,7 @@ def tanh_backward(ctx, grad_output):
 check(ops.tanh)
 
 # %% [markdown]
-# **What you should see now:** green. If the numbers are a little too small or too large, ask yourself: is `output` $x$, or is it $\tanh x$ already?
+# **What you should see now:** `tanh: right.` If it is not right yet, ask yourself: is `output` $x$, or is it $\tanh x$ already?
 
 # %% [markdown]
 # ## Part 4: words as rows of a table
@@ -362,7 +364,7 @@ def lookup_backward(ctx, grad_output):
 check(ops.lookup)
 
 # %% [markdown]
-# **What you should see now:** green for one row, different rows and repeated rows. If only "repeated rows" is open, think of your prediction. Below, every place of the sentence sends back ones. Read off how often each word was used.
+# **What you should see now:** `lookup: right.`, for one row, different rows and repeated rows. If only *repeated rows* is missing, think of your prediction. Below, every place of the sentence sends back ones. Read off how often each word was used.
 
 # %% role="shown" id="look-up-words"
 words = ["the", "black", "dog", "sees", "cat", "mouse"]
@@ -467,7 +469,7 @@ def softmax_cross_entropy_backward(ctx, grad_output):
 check(ops.softmax_cross_entropy)
 
 # %% [markdown]
-# **What you should see now:** green for one row, several rows and large numbers. If "one row" is green and "several rows" is not, look for the $N$.
+# **What you should see now:** `softmax_cross_entropy: right.`, for one row, several rows and large numbers. If *one row* is right and *several rows* is not, look for the $N$.
 
 # %% [markdown]
 # ### The loss of a deeper network
@@ -559,7 +561,7 @@ def hinge_backward(ctx, grad_output):
 check(ops.hinge)
 
 # %% [markdown]
-# **What you should see now:** green, also for kinks and large numbers. In every row the gradient adds up to 0. It was the same for the cross-entropy. Do you see why? (What
+# **What you should see now:** `hinge: right.`, also for kinks and large numbers. In every row the gradient adds up to 0. It was the same for the cross-entropy. Do you see why? (What
 # happens to both losses if *all* scores of a row grow by the same number?)
 
 # %% [markdown]
@@ -601,7 +603,7 @@ def regularised_hinge(x, W, labels, lam):
 check(regularised_hinge)
 
 # %% [markdown]
-# **What you should see now:** green for several values of $\lambda$. The graph of this loss has a branch: $W$ is used for the scores and for the price. A dot marks the place where a line branches.
+# **What you should see now:** `regularised_hinge: right.`, for several values of $\lambda$. The graph of this loss has a branch: $W$ is used for the scores and for the price. A dot marks the place where a line branches.
 
 # %% role="shown" id="draw-regularised"
 x = np.array([[1.0, -1.0], [0.5, 2.0]])
@@ -653,7 +655,7 @@ def train_step(model, optimizer, loss, x, y):
 check(train_step)
 
 # %% [markdown]
-# **What you should see now:** green, for one step and for several steps in a row. Several steps show whether old gradients are forgotten.
+# **What you should see now:** `train_step: right.` The check calls your function twice in a row. The second call shows whether old gradients are forgotten.
 
 # %% [markdown]
 # ## Part 7: train on real digits
@@ -888,7 +890,7 @@ for hidden in (1, 2, 4, 8):
 # ## What you built
 
 # %% role="shown" id="progress"
-# @@PROGRESS@@
+progress("04_mlp", globals())
 
 # %% [markdown]
 # **Common mistakes of this assignment**
