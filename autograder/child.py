@@ -129,16 +129,17 @@ def stand_ins(names: dict[str, Any]) -> None:
     names["get_ipython"] = lambda: nothing
 
 
-def silence_check() -> None:
-    """Make ``check`` do nothing: a student's own call must cost neither time nor the cell."""
+def silence() -> None:
+    """Make ``check``, ``progress`` and ``draw`` do nothing: a call must not cost any time."""
 
-    def check(*_: Any, **__: Any) -> None:
-        """Do nothing: the judge is at work."""
+    def nothing(*_: Any, **__: Any) -> None:
+        """Do nothing: the judge is at work, and nobody looks at pictures."""
 
-    course_autograd.check = check  # type: ignore[attr-defined]
-    module = sys.modules.get("course_autograd.check")
-    if isinstance(module, types.ModuleType):
-        module.check = check  # type: ignore[attr-defined]
+    for name in ("check", "progress", "draw"):
+        vars(course_autograd)[name] = nothing
+        module = sys.modules.get(f"course_autograd.{name}")
+        if module is not None and name in vars(module):
+            vars(module)[name] = nothing
 
 
 def without_magics(source: str) -> str:
@@ -299,12 +300,10 @@ def main() -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:
         del sys.modules[name]
     sys.argv = [""]
-    with contextlib.suppress(ModuleNotFoundError):
-        importlib.import_module("course_autograd.check")
     session = Session(exercises())
     if keep_rules != "rules":
         session.strip_rules()
-    silence_check()
+    silence()
     notebook = types.ModuleType("__main__")
     notebook.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = notebook

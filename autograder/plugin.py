@@ -35,7 +35,8 @@ from autograder import build, feedback
 from autograder.cells import Notebook, parse_notebook, read_notebook
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
-from autograder.judge import Judge, Limits, TrustedSideError
+from autograder.judge import Judge, TrustedSideError
+from autograder.process import Limits
 from autograder.records import Records
 from autograder.repair import KEY, overlap, plain_cell, read_released, repair, require_own
 

@@ -11,7 +11,8 @@ from small_course import ASSIGNMENT, POINTS, Submission, small_course
 from autograder.cells import ANSWER
 from autograder.child import without_magics
 from autograder.course import Course
-from autograder.judge import Child, Judge, Limits, TrustedSideError
+from autograder.judge import Judge, TrustedSideError
+from autograder.process import Child, Limits
 from autograder.verdict import score_of
 
 LIMITS = Limits(cell=0.6, load=3.0, request=0.6, submission=12.0, grace=0.4, memory=3000)
