@@ -33,7 +33,17 @@
 import numpy as np
 from networkx import topological_sort
 
-from course_autograd import Operation, Tensor, backward_of, check, data, draw, implements, ops, progress
+from course_autograd import (
+    Operation,
+    Tensor,
+    backward_of,
+    check,
+    data,
+    draw,
+    implements,
+    ops,
+    progress,
+)
 
 # %% [markdown]
 # ## Rules you may use

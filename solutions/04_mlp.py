@@ -746,10 +746,9 @@ def train_network(model, optimizer, rng, epochs=100, patience=10):
     best_loss, best_epoch, best_state = np.inf, 0, model.state()
     curves = []
     for epoch in range(epochs):
-        losses = [
-            train_step(model, optimizer, cross_entropy, x, y)
-            for x, y in data.batches(train.x, train.y, 32, rng)
-        ]
+        losses = []
+        for x, y in data.batches(train.x, train.y, 32, rng):
+            losses.append(train_step(model, optimizer, cross_entropy, x, y))
         validation_loss, accuracy = judge(model, validation)
         curves.append((np.mean(losses), validation_loss, accuracy))
         if validation_loss < best_loss:
@@ -817,8 +816,9 @@ def accuracy_of(W, part):
     return float(np.mean(np.argmax(part.x @ W, axis=1) == part.y))
 
 
-linear = {lam: train_linear(lam) for lam in (0.0, 0.001, 0.01, 0.1)}
-for lam, W in linear.items():
+linear = {}
+for lam in (0.0, 0.001, 0.01, 0.1):
+    W = linear[lam] = train_linear(lam)
     size = float(np.sum(W**2))
     print(f"lambda {lam}: validation accuracy {accuracy_of(W, validation):.3f}, R(W) = {size:.1f}")
 best_lam = max(linear, key=lambda lam: accuracy_of(linear[lam], validation))
