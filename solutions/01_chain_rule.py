@@ -22,8 +22,10 @@
 #
 # **How to work.** Go from top to bottom. Run each cell with Shift+Enter. Cells that say
 # `# YOUR CODE HERE` are yours. Below each stands a cell with `check(...)`: it tries your answer at
-# once and tells you what it saw. You may run it as often as you like; only the last state counts.
-# The grader runs the same checks with other numbers, and nothing else.
+# once and tells you what it saw. Something is wrong? Then it says where, what kind of mistake it looks like, and
+# asks you a question. If you are still stuck, put `check(ops.mul, hint=4)` into a new cell: it also says what to read
+# again. You may check as often as you like; only the last state counts. The grader runs the same checks with other
+# numbers, and nothing else.
 #
 # **How to hand in.** Save the notebook, then hand in this one file under the same name. Do not
 # delete or copy the check cells.
@@ -32,7 +34,7 @@
 import numpy as np
 from networkx import topological_sort
 
-from course_autograd import Operation, Tensor, backward_of, check, draw, ops, tensor_op
+from course_autograd import Operation, Tensor, backward_of, check, draw, ops, progress, tensor_op
 
 # %% [markdown]
 # ## Where this goes
@@ -96,7 +98,7 @@ by_hand = {
 check("by_hand", by_hand)
 
 # %% [markdown]
-# **What you should see now:** six green numbers. A negative derivative means: when this input grows
+# **What you should see now:** `by_hand: right.`, and the names of the six numbers. A negative derivative means: when this input grows
 # a little, $f$ becomes smaller.
 
 # %% [markdown]
@@ -228,7 +230,8 @@ def mul_backward(ctx, grad_output):
 check(ops.mul)
 
 # %% [markdown]
-# **What you should see now:** numbers, arrays and broadcasting are green. Now the graph can walk back. Here is the example of part 1
+# **What you should see now:** `mul: right.`, and a line that says what was tried. "Scalars" are single numbers. "Nothing changed in
+# place" means that your rule left `grad_output` and `ctx` as they were. Now the graph can walk back. Here is the example of part 1
 # again, with the gradients, and then the four sentences. Read them from top to bottom, and compare each with your paper.
 # (You do not have to understand the code of `tell`. Its output counts.)
 
@@ -295,7 +298,7 @@ def maximum_backward(ctx, grad_output):
 check(ops.maximum)
 
 # %% [markdown]
-# **What you should see now:** green, also in the line about kinks.
+# **What you should see now:** `maximum: right.`, with "kinks" among the things that were tried.
 
 # %% [markdown]
 # ### Exercise 4: `power`
@@ -336,8 +339,7 @@ def power_backward(ctx, grad_output):
 check(ops.power)
 
 # %% [markdown]
-# **What you should see now:** green for several exponents, not only for 2. If only exponent 2 is right, look again at
-# how you used `exponent`.
+# **What you should see now:** `power: right.`, also for "other exponents" such as $-2$ and $0.5$. The formula of school is true for all of them.
 
 # %% [markdown]
 # ## Part 4: patterns in the flow
@@ -376,7 +378,7 @@ patterns = {
 check("patterns", patterns)
 
 # %% [markdown]
-# **What you should see now:** six green numbers. Your own rules say the same. The next cell asks each of them directly, with the saved
+# **What you should see now:** `patterns: right.` Your own rules say the same. The next cell asks each of them directly, with the saved
 # values in `ctx` and the upstream gradient 2.
 
 # %% role="shown" id="ask-rules"
@@ -459,7 +461,7 @@ branches = {
 check("branches", branches)
 
 # %% [markdown]
-# **What you should see now:** all numbers green. Now the graph does the same work with your rules. Follow the two
+# **What you should see now:** `branches: right.` Now the graph does the same work with your rules. Follow the two
 # messages that arrive at $x$: they add up to the number you found.
 
 # %% role="shown" id="draw-non-tree"
@@ -539,7 +541,7 @@ def numeric_gradient(f, x, h=1e-5):
 check(numeric_gradient)
 
 # %% [markdown]
-# **What you should see now:** green for arrays of several shapes, and a line that says that `x` is unchanged.
+# **What you should see now:** `numeric_gradient: right.`, for single numbers and for arrays. "Nothing changed in place" means that `x` is as it was.
 #
 # ### Predict before you run
 #
@@ -614,7 +616,7 @@ def backpropagate(order, parents, local):
 check(backpropagate)
 
 # %% [markdown]
-# **What you should see now:** green for trees, for branches, and for an input used twice in one step. This is the
+# **What you should see now:** `backpropagate: right.`, for trees, for values used twice, and for paths of unequal length. This is the
 # algorithm inside every deep learning library. Try it on the small graph from above: the gradient of `x` is the 7 that you know.
 
 # %%
@@ -715,7 +717,7 @@ print(numeric_gradient(lambda p: float(np.maximum(p[0], p[1])), np.array([3.0, 3
 # ## What you built
 
 # %% role="shown" id="progress"
-# @@PROGRESS@@
+progress("01_chain_rule", globals())
 
 # %% [markdown]
 # **Common mistakes of this assignment**

@@ -20,7 +20,8 @@
 # If you did not finish it, no problem: three rules you need are printed below, ready to use.
 #
 # **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` are yours.
-# `check(...)` tells you at once what it saw, as often as you like.
+# `check(...)` tells you at once what it saw, as often as you like. If you are stuck, put `check(ops.exp, hint=4)` into a new
+# cell: it also says what to read again. The grader runs the same checks with other numbers.
 #
 # **How to hand in.** Save the notebook, then hand in this one file under the same name. Do not
 # delete or copy the check cells.
@@ -29,7 +30,17 @@
 import numpy as np
 from networkx import topological_sort
 
-from course_autograd import Operation, Tensor, backward_of, check, draw, implements, no_grad, ops
+from course_autograd import (
+    Operation,
+    Tensor,
+    backward_of,
+    check,
+    draw,
+    implements,
+    no_grad,
+    ops,
+    progress,
+)
 
 # %% [markdown]
 # ## Rules you may use
@@ -135,7 +146,7 @@ neuron_by_hand = {
 check("neuron_by_hand", neuron_by_hand)
 
 # %% [markdown]
-# **What you should see now:** four green numbers. Look at the signs. The gradient of $w_0$ is negative: a larger $w_0$ makes this output *smaller*,
+# **What you should see now:** `neuron_by_hand: right.` Look at the signs. The gradient of $w_0$ is negative: a larger $w_0$ makes this output *smaller*,
 # because $x$ is negative here.
 
 # %% [markdown]
@@ -195,6 +206,9 @@ def negate_backward(ctx, grad_output):
 check(ops.negate)
 
 # %% [markdown]
+# **What you should see now:** `negate: right.`, and a line that says what was tried.
+
+# %% [markdown]
 # ### Exercise 3: `exp`
 #
 # **Question:** what does $z = e^x$ send back, and why is it clever to remember the *output*?
@@ -225,7 +239,7 @@ def exp_backward(ctx, grad_output):
 check(ops.exp)
 
 # %% [markdown]
-# **What you should see now:** green. If `check` reports values that are far too large, ask yourself whether `np.exp` was applied twice.
+# **What you should see now:** `exp: right.` If your values are much too large, ask yourself whether `np.exp` was applied twice.
 
 # %% [markdown]
 # ### Exercise 4: `reciprocal`
@@ -262,7 +276,7 @@ def reciprocal_backward(ctx, grad_output):
 check(ops.reciprocal)
 
 # %% [markdown]
-# **What you should see now:** green. Now the staged neuron can walk back. The picture has a gradient below each line, marked with ∂. Then the
+# **What you should see now:** `reciprocal: right.` Now the staged neuron can walk back. The picture has a gradient below each line, marked with ∂. Then the
 # sentences follow, from the output to the inputs. Compare them with your paper, line by line.
 
 # %% role="shown" id="step-neuron"
@@ -381,7 +395,8 @@ class sigmoid(Operation):
 check(ops.sigmoid)
 
 # %% [markdown]
-# **What you should see now:** green for numbers, for arrays, and for large numbers. Now your own neuron has three operations. Here is its graph.
+# **What you should see now:** `sigmoid: right.`, for "forward", for single numbers and arrays, and for "large numbers". Now the neuron
+# needs three operations only. Here is its graph.
 
 # %% role="shown" id="draw-fused"
 def fused_neuron(w0, x, w1):
@@ -418,6 +433,8 @@ staged_or_fused = {
 check("staged_or_fused", staged_or_fused)
 
 # %% [markdown]
+# **What you should see now:** `staged_or_fused: right.` The next cell counts by code and compares with numbers.
+#
 # ### What the way back costs: memory
 #
 # To walk back, the graph has to keep every value that some rule will need. Nothing can be thrown away before the backward pass has used it. This is
@@ -565,13 +582,13 @@ for depth in (1, 2, 4, 8):
     for _ in range(depth):
         value = ops.sigmoid(value)
     value.backward()
-    print(f"{depth} neurons: gradient {float(x.grad):.1e}")
+    print(f"neurons: {depth}   gradient {float(x.grad):.1e}")
 
 # %% [markdown]
 # ## What you built
 
 # %% role="shown" id="progress"
-# @@PROGRESS@@
+progress("02_sigmoid", globals())
 
 # %% [markdown]
 # **Common mistakes of this assignment**
