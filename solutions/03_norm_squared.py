@@ -129,7 +129,7 @@ show_scores(digits.images[3], digits.images[3] @ found, f"scan 3, written {digit
 #
 # **Question:** which values and gradients does $\|Wx\|^2$ have for this $W$ and this $x$?
 #
-# *10 minutes · difficulty ●●○○○ (2 of 5) · importance: high · 3 points*
+# *5 minutes · difficulty ●●○○○ (2 of 5) · importance: high · 3 points*
 #
 # Use paper first. Then replace each `...` by a number. `"df/dW12"` means $\partial f / \partial W_{12}$: row 1, column 2.
 # Each number is checked on its own.
@@ -760,7 +760,8 @@ for digit, ax in enumerate(axes.flat):
     ax.imshow(weights, cmap="RdBu_r", vmin=-limit, vmax=limit)
     for row, column in np.argwhere(np.abs(weights) > 0.35 * limit):
         sign = "+" if weights[row, column] > 0 else "−"
-        ax.text(column, row, sign, ha="center", va="center", fontsize=7)
+        colour = "white" if abs(weights[row, column]) > 0.7 * limit else "black"
+        ax.text(column, row, sign, ha="center", va="center", fontsize=7, color=colour)
     ax.set(xticks=[], yticks=[], title=f"weights of {digit}")
 figure.tight_layout()
 middle = W.value[:, 0].reshape(8, 8)[3:5, 3:5].mean()
