@@ -143,6 +143,8 @@ def spell(node: object, name: Callable[[str], str], blank: Callable[[str], str])
         return f"{type(node.op).__name__}{{{' '.join(map(again, operands))}}}"
     if isinstance(node, ast.Tuple | ast.List):
         return f"({' '.join(map(again, node.elts))})"
+    if isinstance(node, ast.IfExp) and "needs" in ast.unparse(node.test):
+        return again(node.body)  # `... if ctx.needs[0] else None` only saves work
     if isinstance(node, list | tuple):
         return f"[{' '.join(map(again, node))}]"
     if isinstance(node, ast.AST):
@@ -167,9 +169,16 @@ def alpha(node: ast.AST | Sequence[ast.AST]) -> str:
 
 
 def size(node: ast.AST) -> int:
-    """Count the nodes of a tree, without operators and without load/store marks."""
+    """Count the nodes of a tree that `spell` writes, without operators and load/store marks."""
     uncounted = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
-    return sum(not isinstance(child, uncounted) for child in ast.walk(node))
+    count, stack = 0, [node]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, ast.IfExp) and "needs" in ast.unparse(one.test):
+            one = one.body
+        count += not isinstance(one, uncounted)
+        stack.extend(ast.iter_child_nodes(one))
+    return count
 
 
 def returned_in_terms_of_parameters(function: Function) -> Iterator[tuple[str, int]]:

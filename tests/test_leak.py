@@ -147,6 +147,7 @@ def test_a_solution_in_the_text_is_found(course: Course, source: str) -> None:
         "x = 1  # return g * y, g * x",
         "%time 1\ndef f(c, g):\n    x, y = c\n    return (\n        y * g,\n        (x * g)\n    )",
         "def f(c, g):\n    dx = g * c[1]\n    dy = g * c[0]\n    return dx, dy",
+        "return g * y if ctx.needs[0] else None, g * x if ctx.needs[1] else None",
         "this is ( no Python\nreturn g * y, g * x",
     ],
 )
