@@ -138,6 +138,7 @@ CATALOGUE: dict[str, Mistake] = {
         "This is the right derivative taken at the output's value instead of at the input's.",
         "What exactly did forward save in ctx: the input or the output?",
         API,
+        general=True,
     ),
     "variable": Mistake(
         17,
@@ -157,7 +158,7 @@ CATALOGUE: dict[str, Mistake] = {
         17,
         "a square missing in the derivative",
         "The derivative has almost the right form: a square is missing in it.",
-        "Derive the function once more on paper, and look at the exponents.",
+        "Derive the function once more on paper: which exponents does the result have?",
         LOCAL,
     ),
     "exponent": Mistake(
@@ -550,7 +551,7 @@ FROM_ERRORS: tuple[tuple[str, str], ...] = (
     ("read-only", "readonly"),
     ("NameError", "elsewhere"),
     ("UnboundLocalError", "elsewhere"),
-    ("matmul: ", "product"),
+    ("matmul: Input operand", "product"),
     ("not aligned", "product"),
     ("the backward rule returned None", "none"),
     ("is None, but this input needs a gradient", "none"),

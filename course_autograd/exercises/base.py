@@ -247,7 +247,7 @@ class Finding:
     mistakes : tuple of str
         Mistakes that are certain without looking at other cases (from errors and flags).
     suspected : tuple of str
-        Mistakes to be named only if no other case tells of one.
+        Mistakes to be named only if all other cases are right.
     undone : bool
         The answer has not been written yet.
     printed : str

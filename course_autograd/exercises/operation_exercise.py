@@ -295,8 +295,8 @@ class OperationExercise(Exercise):
             tuple(facts),
             fits,
             refuted,
-            certain or (side_effects if not fits else ()),
-            only_graph,
+            certain,
+            side_effects or only_graph,
             printed=observation.printed,
         )
 

@@ -192,7 +192,8 @@ def recognised(findings: Iterable[Finding]) -> tuple[str, ...]:
         named = _common(group)
         if named:
             return named
-    return wrong[0].mistakes or next((one.suspected for one in wrong if one.suspected), ())
+    alone = all(one.suspected for one in wrong)
+    return wrong[0].mistakes or (wrong[0].suspected if alone else ())
 
 
 def _common(findings: Sequence[Finding]) -> tuple[str, ...]:
