@@ -50,6 +50,8 @@ from course_autograd import (
 # ## Rules you may use
 #
 # These are worked solutions of assignments 1, 2 and 3. Run them and go on; you do not have to read them now.
+#
+# (In `matmul` you will see `ctx.needs`. It says which inputs need a gradient at all. Data need none, so a rule may return `None` for them and save the work. Your rules do not have to do this.)
 
 # %% role="worked" assignment="01_chain_rule" exercises="mul maximum power"
 
