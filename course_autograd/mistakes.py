@@ -576,7 +576,7 @@ def from_error(message: str, operation: str) -> tuple[str, ...]:
     for part, key in FROM_ERRORS:
         if part in message:
             return (key,)
-    if "broadcast" in message:
+    if "broadcast" in message and "non-broadcastable output" not in message:
         # The same words from NumPy mean different things in different rules.
         return ({"matmul": "product", "norm_squared": "product"}.get(operation, "axis"),)
     return ()

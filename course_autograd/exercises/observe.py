@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from course_autograd.errors import GradientContractError, own_frames
+from course_autograd.errors import GradientContractError, UndoneExerciseError, own_frames
 from course_autograd.exercises.base import Array, Observation, Trouble
 from course_autograd.exercises.plain import plain_array
 
@@ -55,10 +55,11 @@ def observe(question: Callable[[], Observation]) -> Observation:
             seen = question()
         except GradientContractError as error:
             seen = Observation(error=Trouble("contract", message_of(error, bare=True)))
-        except NotImplementedError as error:
-            seen = Observation(error=Trouble("undone", message_of(error), line_of(error)))
         except (Exception, SystemExit) as error:
-            seen = Observation(error=Trouble("exception", message_of(error), line_of(error)))
+            # Only the stub's own error means "not written yet", not those derived from it.
+            undone = type(error) in (NotImplementedError, UndoneExerciseError)
+            kind = "undone" if undone else "exception"
+            seen = Observation(error=Trouble(kind, message_of(error), line_of(error)))
     flags = seen.flags | ({"warned"} if caught else frozenset())
     return replace(seen, flags=flags, printed=head.kept)
 

@@ -192,7 +192,7 @@ def recognised(findings: Iterable[Finding]) -> tuple[str, ...]:
         named = _common(group)
         if named:
             return named
-    alone = all(one.suspected for one in wrong)
+    alone = all(one.suspected or not one.fits for one in wrong)  # no values are left unexplained
     return wrong[0].mistakes or (wrong[0].suspected if alone else ())
 
 
