@@ -220,9 +220,9 @@ class Run:
 
 
 def course_of(root: Path, assignment: str) -> Course:
-    """Return the course at `root` if it holds the assignment, else this repository's."""
+    """Return the course at `root` if the assignment is one of its, else this repository's."""
     own = Course(root)
-    return own if own.assignment(assignment).is_file() else COURSE
+    return own if own.source(assignment).is_file() else COURSE
 
 
 def copy_as(original: Path, copy: Path) -> None:

@@ -1,0 +1,474 @@
+"""The plug-in inside nbgrader's own autograde: everybody is graded or named, nobody is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.converters import Autograde, NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import determine_grade
+from small_course import ASSIGNMENT, POINTS, Submission, small_course
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config, LoggingConfigurable
+
+from autograder.__main__ import main
+from autograder.build import register
+from autograder.course import COURSE_ID, Course, configure
+from autograder.export import GradesExport, safe
+from autograder.feedback import panel, plain, summary
+from autograder.plugin import node_of, result
+from autograder.records import Records
+from autograder.verdict import ExerciseVerdict, Verdict
+from autograder.verify import UNREADABLE, verify
+
+WRONG = "@backward_of(ops.mul)\ndef m(ctx, grad_output):\n    x, y = ctx\n    return y, x"
+FULL = sum(POINTS.values())
+
+
+class Staff(LoggingConfigurable):
+    """Stands for nbgrader's command: what an exporter asks for its folders."""
+
+    def __init__(self, coursedir: CourseDirectory) -> None:
+        super().__init__()
+        self.coursedir = coursedir
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Pass over SQLAlchemy's warnings about how nbgrader uses it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)
+        yield
+
+
+class ClassRoom:
+    """A course with submissions, and nbgrader run on it in this process."""
+
+    def __init__(self, course: Course) -> None:
+        self.course = course
+        self.config = Config()
+        configure(self.config, course)
+        self.folder = course.grading_folder / "submitted"
+
+    def hand_in(self, student: str, content: bytes | str | Submission, name: str = "") -> Path:
+        path = self.folder / student / ASSIGNMENT / (name or f"{ASSIGNMENT}.ipynb")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = content.text() if isinstance(content, Submission) else content
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def coursedir(self, student: str = "*") -> CourseDirectory:
+        return CourseDirectory(config=self.config, assignment_id=ASSIGNMENT, student_id=student)
+
+    def autograde(self, student: str = "*", force: bool = False) -> bool:
+        """Run nbgrader's converter; whether it ended well."""
+        directory = self.coursedir(student)
+        converter = Autograde(coursedir=directory, config=self.config, force=force)
+        try:
+            converter.start()
+        except NbGraderException:
+            return False
+        return True
+
+    def graded(self, student: str) -> Any:
+        path = self.course.grading_folder / "autograded" / student / ASSIGNMENT
+        return nbformat.read(path / f"{ASSIGNMENT}.ipynb", as_version=4)
+
+    def scores(self) -> dict[str, float | None]:
+        """Student -> the sum in the grade book; None where a grade is missing."""
+        found: dict[str, float | None] = {}
+        with quiet(), Gradebook(self.course.db_url, COURSE_ID) as book:
+            for submission in book.assignment_submissions(ASSIGNMENT):
+                auto = [grade.auto_score for one in submission.notebooks for grade in one.grades]
+                found[submission.student.id] = None if None in auto else sum(auto)
+        return found
+
+    def table(self) -> dict[str, dict[str, str]]:
+        """The exported file: student -> row."""
+        path = self.course.root / "grades.csv"
+        with quiet(), Gradebook(self.course.db_url, COURSE_ID) as book:
+            GradesExport(parent=Staff(self.coursedir()), to=str(path)).export(book)
+        with path.open(encoding="utf-8") as file:
+            return {row["student_id"]: row for row in csv.DictReader(file)}
+
+
+def stripped(submission: Submission) -> Submission:
+    for cell in submission.cells:
+        cell["metadata"] = {}
+    return submission
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory) -> Course:
+    return small_course(tmp_path_factory.mktemp("course") / "small")
+
+
+@pytest.fixture(scope="module")
+def room(course):
+    """A class of honest, careless and hostile students, graded once."""
+    room = ClassRoom(course)
+
+    def solved() -> Submission:
+        return Submission(course).solve()
+
+    room.hand_in("aa_good", solved())
+    room.hand_in("duplicated_answer", solved().duplicate("mul"))
+    room.hand_in("duplicated_check", solved().duplicate("check-mul"))
+    room.hand_in("no_check_cell", solved().delete("check-mul"))
+    room.hand_in("no_answer_cell", solved().delete("mul"))
+    room.hand_in("one_mistake", solved().write(mul=WRONG))
+    room.hand_in("nothing_done", Submission(course))
+    old = solved()
+    for grade_id in ("mul", "check-mul", "setup"):
+        old.marks(grade_id)["schema_version"] = 1
+    room.hand_in("old_schema", old)
+    rich = solved()
+    rich.marks("check-mul")["points"] = 100
+    room.hand_in("points_100", rich)
+    many = solved()
+    many.marks("check-mul")["points"] = "many"
+    room.hand_in("points_many", many)
+    room.hand_in("ends_it", solved().insert("mul", "import os\nos._exit(0)"))
+    room.hand_in("renamed", solved(), f"{ASSIGNMENT} (1).ipynb")
+    room.hand_in("two_files", solved())
+    room.hand_in("two_files", Submission(course), "notes.ipynb")
+    room.hand_in("format_3", json.dumps(as_format_3(solved())))
+    room.hand_in("html", solved().append("# <script>alert(1)</script>"))
+    room.hand_in("x_not_json", b"{ no notebook")
+    room.hand_in("x_empty", b"")
+    room.hand_in("x_list", b"[]")
+    room.hand_in("x_utf16", solved().text().encode("utf-16"))
+    room.hand_in("x_deep", b"[" * 200_000)
+    room.hand_in("x_stripped", stripped(solved()))
+    room.hand_in("x_other_file", b"{ no", "something.ipynb")
+    (room.folder / "x_no_notebook" / ASSIGNMENT).mkdir(parents=True)
+    secret = course.root / "secret.txt"
+    secret.write_text("the key of the TA")
+    reference = course.reference(ASSIGNMENT)
+    linked = room.hand_in("x_linked", b"")
+    linked.unlink()
+    linked.symlink_to(reference)
+    extra = room.hand_in("linked_extra", solved())
+    (extra.parent / "data.csv").symlink_to(secret)
+    room.hand_in("zz_good", solved())
+    room.ended_well = room.autograde()
+    return room
+
+
+def as_format_3(submission: Submission) -> dict[str, Any]:
+    """Return the notebook as editors wrote it ten years ago."""
+    cells = []
+    for cell in submission.cells:
+        old = {"cell_type": cell["cell_type"], "metadata": cell["metadata"]}
+        key = "input" if cell["cell_type"] == "code" else "source"
+        cells.append(old | {key: cell["source"]} | ({"language": "python", "outputs": []}))
+    sheet = {"cells": cells, "metadata": {}}
+    return {"metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [sheet]}
+
+
+GRADED = {
+    "aa_good": FULL,
+    "duplicated_answer": FULL,
+    "duplicated_check": FULL,
+    "no_check_cell": FULL,
+    "no_answer_cell": FULL - POINTS["mul"],
+    "one_mistake": FULL - POINTS["mul"],
+    "nothing_done": 0.0,
+    "old_schema": FULL,
+    "points_100": FULL,
+    "points_many": FULL,
+    "ends_it": FULL,
+    "renamed": FULL,
+    "two_files": FULL,
+    "format_3": FULL,
+    "html": FULL,
+    "linked_extra": FULL,
+    "zz_good": FULL,
+}
+REFUSED = {
+    "x_not_json": "not JSON",
+    "x_empty": "is empty",
+    "x_list": "is no notebook",
+    "x_utf16": "not UTF-8",
+    "x_deep": "cannot be read",
+    "x_stripped": "removed all cell metadata",
+    "x_other_file": "there is no notebook 01_chain_rule.ipynb",
+    "x_no_notebook": "holds no notebook",
+    "x_linked": "is a link",
+}
+
+
+def test_everybody_readable_gets_what_the_mathematics_gives(room):
+    assert room.scores() == GRADED
+
+
+def test_the_run_says_that_not_everybody_was_graded(room):
+    assert room.ended_well is False
+
+
+def test_who_was_not_graded_has_a_reason_and_no_row_in_the_grade_book(room):
+    records = Records(room.course.grading_folder).latest()
+    reasons = {who: one["reason"] for (who, _), one in records.items() if "reason" in one}
+    assert set(reasons) == set(REFUSED)
+    for student, words in REFUSED.items():
+        assert words in reasons[student]
+        assert not (room.course.grading_folder / "autograded" / student).exists()
+
+
+def test_the_export_never_says_zero_for_not_graded(room):
+    table = room.table()
+    assert set(table) == {*GRADED, *REFUSED}
+    for student, score in GRADED.items():
+        row = table[student]
+        assert row["status"] == "graded"
+        assert float(row["score"]) == score
+        assert float(row["max_score"]) == FULL
+        assert sum(float(row[name]) for name in POINTS) == score
+    for student, words in REFUSED.items():
+        row = table[student]
+        assert row["status"].startswith("not graded: ")
+        assert words in row["status"]
+        assert row["score"] == row["mul"] == ""
+
+
+def test_every_check_cell_has_exactly_one_result(room):
+    for student in GRADED:
+        checks = [
+            cell
+            for cell in room.graded(student).cells
+            if cell.metadata.get("nbgrader", {}).get("grade")
+        ]
+        assert len(checks) == len(POINTS)
+        for cell in checks:
+            (output,) = cell.outputs
+            assert output.output_type == "execute_result"
+            score, most = determine_grade(cell)
+            assert output.data["text/plain"] == repr(score)
+            assert 0.0 <= score <= most
+
+
+def test_nothing_but_results_is_in_the_outputs(room):
+    for student in GRADED:
+        for cell in room.graded(student)["cells"]:
+            if not cell["metadata"].get("nbgrader", {}).get("grade"):
+                assert not cell.get("outputs")
+
+
+def test_repairs_are_said_at_the_top_of_the_feedback(room):
+    said = {student: room.graded(student)["cells"][0]["source"] for student in GRADED}
+    text = {student: "".join(source).replace("\\", "") for student, source in said.items()}
+    assert "About this notebook" not in text["aa_good"]
+    assert "there 2 times" in text["duplicated_answer"]
+    assert "more than once" in text["duplicated_check"]
+    assert "check cell of mul was missing" in text["no_check_cell"]
+    assert "answer cell of mul is missing" in text["no_answer_cell"]
+    assert "grading data" in text["points_100"]
+    assert "(1).ipynb'; it was graded" in text["renamed"]
+    assert "was passed over" in text["ends_it"]
+
+
+def test_a_renamed_notebook_is_kept_beside_its_copy(room):
+    folder = room.folder / "renamed" / ASSIGNMENT
+    assert {path.name for path in folder.glob("*.ipynb")} == {
+        f"{ASSIGNMENT}.ipynb",
+        f"{ASSIGNMENT} (1).ipynb",
+    }
+
+
+def test_what_a_link_points_to_is_not_copied(room):
+    graded = room.course.grading_folder / "autograded"
+    assert not list(graded.rglob("data.csv"))
+
+
+def test_verdicts_are_kept_with_their_seeds(room):
+    record = Records(room.course.grading_folder).latest()["one_mistake", ASSIGNMENT]
+    mul = next(one for one in record["exercises"] if one["name"] == "mul")
+    assert 1 in mul["numbers"]
+    path = room.folder / "one_mistake" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    verdict, _ = verify(path, room.course, seed=int(record["seed"]))
+    assert list(verdict["mul"].where) == mul["where"]
+    assert verdict.score == record["score"]
+
+
+@pytest.mark.parametrize("student", ["aa_good", "one_mistake", "no_check_cell", "format_3"])
+def test_verify_gives_the_same_score(room, student):
+    path = room.folder / student / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    assert verify(path, room.course)[0].score == GRADED[student]
+
+
+def test_formgraders_own_api_sees_the_class(room):
+    api = NbGraderAPI(room.coursedir())
+    with quiet():
+        seen = {one["student"]: one for one in api.get_submissions(ASSIGNMENT)}
+    assert seen["one_mistake"]["score"] == GRADED["one_mistake"]
+    assert seen["one_mistake"]["needs_manual_grade"] is False
+    assert not seen["x_not_json"]["autograded"]
+
+
+# --- again ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory) -> Path:
+    """A course with a grade book, to be copied: making a grade book takes seconds."""
+    course = small_course(tmp_path_factory.mktemp("untouched") / "small")
+    register([], course)
+    return course.root
+
+
+@pytest.fixture
+def own_room(untouched, tmp_path) -> ClassRoom:
+    shutil.copytree(untouched, tmp_path / "own")
+    return ClassRoom(Course(tmp_path / "own"))
+
+
+def test_a_corrected_file_is_graded_the_next_time(own_room, capsys):
+    good = Submission(own_room.course).solve()
+    own_room.hand_in("ana", b"{")
+    own_room.hand_in("ben", good, "mine.ipynb")
+    assert not own_room.autograde()
+    out = capsys.readouterr().out
+    assert f"not graded: ana, {ASSIGNMENT}: {ASSIGNMENT}.ipynb is no notebook" in out
+    assert "note: ben" in out
+    own_room.hand_in("ana", good)
+    own_room.hand_in("ben", Submission(own_room.course), "mine.ipynb")
+    assert own_room.autograde(force=True)
+    assert own_room.scores() == {"ana": FULL, "ben": 0.0}
+    assert own_room.table()["ana"]["status"] == "graded"
+
+
+def test_a_broken_file_after_a_graded_one_is_not_graded(own_room):
+    own_room.hand_in("ana", Submission(own_room.course).solve())
+    assert own_room.autograde()
+    own_room.hand_in("ana", b"{")
+    assert not own_room.autograde(force=True)
+    row = own_room.table()["ana"]
+    assert row["status"].startswith("not graded: ")
+    assert row["score"] == ""
+
+
+def test_a_wrong_reference_grades_nobody_wrongly(own_room, caplog):
+    source = own_room.course.source(ASSIGNMENT)
+    right = source.read_text()
+    own_room.hand_in("ana", Submission(own_room.course).solve())
+    own_room.hand_in("ben", Submission(own_room.course).solve().write(mul=WRONG))
+    source.write_text(right.replace("grad_output * y, grad", "grad_output + y, grad"))
+    with caplog.at_level(logging.ERROR):
+        assert not own_room.autograde()
+    assert own_room.scores() == {"ana": FULL, "ben": None}
+    assert "not the student: the reference of mul" in own_room.table()["ben"]["status"]
+    assert "Traceback" not in caplog.text
+    source.write_text(right)
+    assert own_room.autograde("ben")
+    assert own_room.scores() == {"ana": FULL, "ben": FULL - POINTS["mul"]}
+
+
+def test_an_unknown_assignment_is_said_in_one_sentence(own_room, caplog):
+    own_room.hand_in("ana", Submission(own_room.course).solve())
+    own_room.course.assignment(ASSIGNMENT).unlink()
+    assert not own_room.autograde()
+    assert "python -m autograder build" in caplog.text
+
+
+# --- feedback -------------------------------------------------------------------------------
+
+SPOILED = ExerciseVerdict(
+    name="mul",
+    kind="rule",
+    points=3.0,
+    score=1.5,
+    facets={"scalars": True, "<b>": False},
+    where=("<script>alert(1)</script>",),
+    hints=('"><img src=x onerror=alert(1)>',),
+    remarks=("<style>",),
+    printed="</section><script>",
+)
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, _attrs: Any) -> None:
+        self.seen.append(tag)
+        if tag not in ("br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_panels_are_escaped_and_well_formed():
+    tags = Tags(panel(SPOILED))
+    assert tags.open == []
+    assert set(tags.seen) <= {"section", "h4", "h5", "span", "ul", "li", "br"}
+
+
+def test_panels_say_in_words_what_they_say_in_colour():
+    html = panel(SPOILED)
+    assert "Partly right: mul, 1.5 of 3 points" in html
+    assert 'role="region"' in html
+    assert "<li>scalars: right</li>" in html
+
+
+def test_the_summary_shows_texts_as_they_are():
+    verdict = Verdict(ASSIGNMENT, 1, (SPOILED,), notes=("<script> *not* `bold` $x$",))
+    text = summary(verdict, ("a [link](javascript:x)",))
+    assert "<script>" not in text
+    assert "[link](" not in text
+    assert plain("a_b*c") == r"a\_b\*c"
+
+
+def test_the_score_is_written_as_nbgrader_reads_it():
+    for score in (0.0, 0.1, 2.25, 3.0, 1 / 3):
+        made = node_of(
+            {
+                "cell_type": "code",
+                "metadata": {"nbgrader": {"grade": True, "solution": False, "points": 3.0}},
+                "source": "",
+                "outputs": [result(score, "<p>x</p>")],
+            }
+        )
+        assert determine_grade(made) == (score, 3.0)
+
+
+def test_a_spreadsheet_takes_no_text_for_a_formula():
+    assert safe("=1+1") == "'=1+1"
+    assert safe("anna") == "anna"
+    assert safe(-1.0) == -1.0
+
+
+# --- verify ---------------------------------------------------------------------------------
+
+
+def test_verify_refuses_what_is_no_notebook_with_one_sentence(tmp_path, capsys):
+    path = tmp_path / "broken.ipynb"
+    path.write_text("{")
+    assert main(["verify", str(path)]) == UNREADABLE
+    assert capsys.readouterr().err.startswith("not graded: broken.ipynb is no notebook")
+    assert main(["verify", str(path), "--json"]) == UNREADABLE
+    assert "is no notebook" in json.loads(capsys.readouterr().out)["reason"]
+
+
+def test_verify_refuses_what_belongs_to_no_assignment(room, capsys):
+    path = room.folder / "x_stripped" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    assert main(["verify", str(path)]) == UNREADABLE
+    assert "no cell carries a name of any assignment" in capsys.readouterr().err

@@ -1,0 +1,217 @@
+"""Repairs: what was handed in is graded, and every repair is said in one sentence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from nbgrader.nbgraderformat import MetadataValidator
+from nbgrader.utils import compute_checksum
+from small_course import ASSIGNMENT, Submission, small_course
+
+from autograder.cells import parse_notebook
+from autograder.errors import NotANotebookError
+from autograder.plugin import as_node, node_of
+from autograder.repair import Repaired, overlap, read_released, repair, require_own
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    return small_course(tmp_path_factory.mktemp("course") / "small")
+
+
+@pytest.fixture(scope="module")
+def released(course):
+    return read_released(course.assignment(ASSIGNMENT))
+
+
+@pytest.fixture
+def submission(course):
+    return Submission(course).solve()
+
+
+def mended(submission: Submission, released) -> Repaired:
+    """Repair, and hold the result against what nbgrader requires of a notebook."""
+    made = repair(submission.notebook(), released)
+    MetadataValidator().validate_nb(node_of(made.content))
+    originals = {
+        cell["metadata"]["nbgrader"]["grade_id"]: cell
+        for cell in released["cells"]
+        if "nbgrader" in cell["metadata"]
+    }
+    for cell in node_of(made.content).cells:
+        own = cell.metadata.get("nbgrader")
+        if own is not None:
+            assert own == originals[own["grade_id"]]["metadata"]["nbgrader"]
+            if own["locked"]:
+                assert compute_checksum(cell) == own["checksum"]
+    checks = [cell.name for cell in made.notebook.by_role("check")]
+    assert checks == ["by_hand", "mul", "power"]
+    return made
+
+
+def sources(made: Repaired) -> list[str]:
+    return [cell.source for cell in made.notebook.code()]
+
+
+def test_an_honest_notebook_needs_no_repair(submission, released):
+    made = mended(submission, released)
+    assert made.sentences == ()
+    assert sources(made) == [cell.source for cell in submission.notebook().code()]
+
+
+def test_a_deleted_check_cell_is_put_back_behind_its_answer(submission, released):
+    made = mended(submission.delete("check-mul"), released)
+    assert made.sentences == ("The check cell of mul was missing; it was put back.",)
+    ids = [cell.grade_id for cell in made.notebook]
+    assert ids.index("check-mul") == ids.index("mul") + 1
+
+
+def test_all_check_cells_may_be_gone(submission, released):
+    for name in ("by_hand", "mul", "power"):
+        submission.delete(f"check-{name}")
+    assert len(mended(submission, released).sentences) == 3
+
+
+def test_a_check_cell_is_put_back_even_without_its_answer(submission, released):
+    made = mended(submission.delete("mul").delete("check-mul"), released)
+    assert set(made.sentences) == {
+        "The answer cell of mul is missing.",
+        "The check cell of mul was missing; it was put back.",
+    }
+
+
+def test_all_copies_of_an_answer_cell_keep_their_code_and_one_its_name(submission, released):
+    submission.duplicate("mul")
+    submission.cells[submission.index("mul")]["source"] = "first = 1"
+    made = mended(submission, released)
+    code = sources(made)
+    assert code.index("first = 1") < code.index(submission.solutions["mul"])
+    assert [cell.grade_id for cell in made.notebook].count("mul") == 1
+    assert "was there 2 times" in made.sentences[0]
+
+
+def test_a_copied_check_cell_is_kept_once(submission, released):
+    made = mended(submission.duplicate("check-mul").duplicate("check-mul"), released)
+    assert made.sentences == ("The check cell of mul was there more than once; one is kept.",)
+
+
+def test_code_written_into_a_copy_of_a_check_cell_is_kept(submission, released):
+    submission.duplicate("check-mul")
+    submission.cells[submission.index("check-mul") + 1]["source"] = "helper = 1"
+    assert "helper = 1" in sources(mended(submission, released))
+
+
+@pytest.mark.parametrize("grade_id", ["check-mul", "setup", "shown-numbers"])
+def test_changed_locked_cells_are_as_released(submission, released, grade_id):
+    submission.cells[submission.index(grade_id)]["source"] = "assert True"
+    made = mended(submission, released)
+    assert "assert True" not in sources(made)
+    assert "had been changed; the original is back" in made.sentences[0]
+
+
+def test_a_check_cell_turned_into_text_is_code_again(submission, released):
+    submission.cells[submission.index("check-mul")]["cell_type"] = "markdown"
+    made = mended(submission, released)
+    assert "had been turned into text" in made.sentences[0]
+
+
+def test_an_answer_cell_turned_into_text_is_code_again(submission, released):
+    submission.cells[submission.index("mul")]["cell_type"] = "raw"
+    made = mended(submission, released)
+    assert submission.solutions["mul"] in sources(made)
+    assert made.sentences == (
+        "The answer cell of mul had been turned into text; it counts as code again.",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"points": 100},
+        {"points": "many"},
+        {"points": -1},
+        {"grade": False},
+        {"grade": False, "solution": True, "locked": False},
+        {"locked": "no"},
+        {"schema_version": 1},
+        {"schema_version": "x"},
+        {"schema_version": 99},
+        {"schema_version": None},
+    ],
+)
+def test_changed_grading_data_are_as_released(submission, released, change):
+    submission.marks("check-mul").update(change)
+    made = mended(submission, released)
+    assert made.sentences == (
+        "The grading data of the check cell of mul had been changed; the original is back.",
+    )
+
+
+def test_empty_grading_data_are_a_cell_of_ones_own(submission, released):
+    submission.cells[submission.index("mul")]["metadata"]["nbgrader"] = {}
+    made = mended(submission, released)
+    assert submission.solutions["mul"] in sources(made)
+    assert "The answer cell of mul is missing." in made.sentences
+
+
+@pytest.mark.parametrize("odd", [[], "x", 3, None, {"grade_id": ["mul"]}, {"grade_id": {}}])
+def test_odd_grading_data_are_a_cell_of_ones_own(submission, released, odd):
+    submission.cells[submission.index("mul")]["metadata"]["nbgrader"] = odd
+    assert submission.solutions["mul"] in sources(mended(submission, released))
+
+
+def test_a_renamed_grade_id_is_a_cell_of_ones_own(submission, released):
+    submission.marks("mul")["grade_id"] = "<script>"
+    made = mended(submission, released)
+    assert submission.solutions["mul"] in sources(made)
+    assert "does not belong to this assignment" in made.sentences[0]
+
+
+def test_cells_in_another_order_stay_in_it(submission, released):
+    submission.cells.reverse()
+    made = repair(submission.notebook(), released)
+    assert sources(made) == [cell.source for cell in submission.notebook().code()]
+    assert made.sentences == ()
+
+
+def test_outputs_attachments_and_foreign_metadata_stay_behind(submission, released):
+    bomb = {"output_type": "display_data", "data": {"text/html": "<script>"}, "metadata": {}}
+    for cell in submission.cells:
+        cell["metadata"]["evil"] = "<script>"
+        cell["attachments"] = {"a.svg": {"image/svg+xml": "<script>"}}
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [bomb]
+    submission.content["metadata"]["widgets"] = "<script>"
+    assert "<script>" not in json.dumps(mended(submission, released).content)
+
+
+def test_the_kernel_is_the_released_one(submission, released):
+    submission.content["metadata"]["kernelspec"] = {"name": "bash", "display_name": "x"}
+    made = mended(submission, released)
+    assert made.content["metadata"]["kernelspec"] == released["metadata"]["kernelspec"]
+
+
+def test_repairing_twice_changes_nothing(submission, released):
+    submission.duplicate("mul").delete("check-power").marks("check-mul")["points"] = 9
+    once = mended(submission, released)
+    twice = repair(once.notebook, released)
+    assert twice.sentences == ()
+    assert sources(twice) == sources(once)
+
+
+def test_notebooks_are_known_by_their_cells(submission, released):
+    assert overlap(submission.notebook(), released) == 6
+    for cell in submission.cells:
+        cell["metadata"] = {}
+    assert overlap(submission.notebook(), released) == 0
+    with pytest.raises(NotANotebookError, match="removed all cell metadata"):
+        require_own(submission.notebook(), released, ASSIGNMENT)
+
+
+def test_what_goes_to_nbgrader_has_the_cells_of_the_file(submission):
+    def parts(notebook):
+        return [(cell.kind, cell.source, cell.grade_id) for cell in notebook]
+
+    node = as_node(submission.notebook())
+    assert parts(parse_notebook(node)) == parts(submission.notebook())
