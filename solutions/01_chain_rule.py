@@ -232,18 +232,10 @@ check(ops.mul)
 # %% [markdown]
 # **What you should see now:** `mul: right.`, and a line that says what was tried. "Scalars" are single numbers. "Nothing changed in
 # place" means that your rule left `grad_output` and `ctx` as they were. Now the graph can walk back. Here is the example of part 1
-# again, with the gradients, and then the four sentences. Read them from top to bottom, and compare each with your paper.
+# again: first the four sentences of the backward pass, and then the picture. Read the sentences from top to bottom, and compare each with your paper.
 # (You do not have to understand the code of `tell`. Its output counts.)
 
 # %% role="shown" id="step-example"
-x, y, z = Tensor(-2.0, name="x"), Tensor(5.0, name="y"), Tensor(-4.0, name="z")
-q = x + y
-f = q * z
-q.name, f.name = "q", "f"
-f.backward()
-draw(f)
-
-# %% role="shown" id="tell"
 def tell(output):
     """Say the backward pass of a graph of numbers in sentences, from the output to the inputs."""
     for node in reversed(list(topological_sort(output.get_graph_above()))):
@@ -257,7 +249,13 @@ def tell(output):
                 print(f"{node.name} to {parent.name}: {message} = {node.grad * derivative:g}")
 
 
+x, y, z = Tensor(-2.0, name="x"), Tensor(5.0, name="y"), Tensor(-4.0, name="z")
+q = x + y
+f = q * z
+q.name, f.name = "q", "f"
+f.backward()
 tell(f)
+draw(f)
 
 # %% [markdown]
 # ### Exercise 3: `maximum`
@@ -378,14 +376,15 @@ patterns = {
 check("patterns", patterns)
 
 # %% [markdown]
-# **What you should see now:** `patterns: right.` Your own rules say the same. The next cell asks each of them directly, with the saved
-# values in `ctx` and the upstream gradient 2.
+# **What you should see now:** `patterns: right.` Your own rules say the same. The next cell asks each of them. It doubles the output of the node,
+# because then the upstream gradient 2 arrives there.
 
 # %% role="shown" id="ask-rules"
-three, seven, two = np.float64(3.0), np.float64(7.0), np.float64(2.0)
 for operation in (ops.add, ops.maximum, ops.mul):
-    left, right = operation.backward([three, seven], two)
-    print(f"{operation.__name__:8} left: {left:g}   right: {right:g}")
+    left, right = Tensor(3.0), Tensor(7.0)
+    doubled = operation(left, right) * 2
+    doubled.backward()
+    print(f"{operation.__name__:8} left: {left.grad:g}   right: {right.grad:g}")
 
 # %% [markdown]
 # ## Part 5: branches, or why gradients add

@@ -276,16 +276,10 @@ def reciprocal_backward(ctx, grad_output):
 check(ops.reciprocal)
 
 # %% [markdown]
-# **What you should see now:** `reciprocal: right.` Now the staged neuron can walk back. The picture has a gradient below each line, marked with ∂. Then the
-# sentences follow, from the output to the inputs. Compare them with your paper, line by line.
+# **What you should see now:** `reciprocal: right.` Now the staged neuron can walk back. First come the sentences, from the output
+# to the inputs: compare them with your paper, line by line. The picture has a gradient below each line, marked with ∂.
 
 # %% role="shown" id="step-neuron"
-w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
-f = staged_neuron(w0, x, w1)
-f.backward()
-draw(f)
-
-# %% role="shown" id="tell"
 def tell(output):
     """Say the backward pass of a graph of numbers in sentences, from the output to the inputs."""
     for node in reversed(list(topological_sort(output.get_graph_above()))):
@@ -299,7 +293,11 @@ def tell(output):
                 print(f"{node.name} to {parent.name}: {message} = {node.grad * derivative:.2f}")
 
 
+w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
+f = staged_neuron(w0, x, w1)
+f.backward()
 tell(f)
+draw(f)
 
 # %% [markdown]
 # ## Part 4: one operation instead of four
@@ -533,8 +531,14 @@ show_curve(w0, w1)
 # %% role="shown" id="skip-gram"
 W = [Tensor(value, name=f"W{i}") for i, value in enumerate((0.5, -1.0, 2.0), start=1)]
 C = [Tensor(value, name=f"C{i}") for i, value in enumerate((1.0, 0.5, -0.5), start=1)]
-score = W[0] * C[0] + W[1] * C[1] + W[2] * C[2]
-P = ops.sigmoid(score)
+
+
+def probability(W, C):
+    """P(1 | w, c): the sigmoid of the dot product, written out."""
+    return ops.sigmoid(W[0] * C[0] + W[1] * C[1] + W[2] * C[2])
+
+
+P = probability(W, C)
 P.backward()
 draw(P)
 
@@ -543,10 +547,13 @@ draw(P)
 # are often seen together pull their vectors towards each other. One step along the gradient shows it:
 
 # %% role="shown" id="skip-gram-step"
-for parameter in (*W, *C):
-    parameter.value = parameter.value + 0.5 * parameter.grad  # up the gradient: P shall grow
-after = ops.sigmoid(W[0] * C[0] + W[1] * C[1] + W[2] * C[2])
-print(f"P before: {P.item():.3f}   P after one step: {after.item():.3f}")
+with no_grad():
+    before = probability(W, C).item()
+    # Up the gradient, because P shall grow.
+    W_after = [Tensor(entry.value + 0.5 * entry.grad) for entry in W]
+    C_after = [Tensor(entry.value + 0.5 * entry.grad) for entry in C]
+    after = probability(W_after, C_after).item()
+print(f"P before: {before:.3f}   P after one step: {after:.3f}")
 
 # %% [markdown]
 # ## Explore
