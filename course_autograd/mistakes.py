@@ -356,7 +356,7 @@ CATALOGUE: dict[str, Mistake] = {
     "overflow": Mistake(
         32,
         "overflow: nan or inf for large inputs",
-        "For large inputs your result is nan or inf, though the true one is finite.",
+        "For large inputs your result, or a number on the way to it, is nan or inf.",
         "Which intermediate result becomes larger than any float, and for which sign of x?",
         "the part on large numbers in the derivation above",
     ),
