@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import textwrap
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,17 +117,22 @@ class Demo:
 
     def grade(self, name: str, on_student: Callable[[], object]) -> list[int]:
         """Collect, autograde and give feedback for one assignment; return the exit statuses."""
+        step = "submitted"
 
         def watch(line: str) -> None:
-            if "Converting notebook" in line:
+            if "Converting notebook" in line and f"{os.sep}{step}{os.sep}" in line:
                 on_student()
 
-        downloaded = f"--ZipCollectApp.downloaded_directory={self.folder / 'downloaded'}"
-        return [
-            self.nbgrader("zip_collect", name, downloaded),
+        # zip_collect, unlike nbgrader's other commands, takes its folder relative to the root
+        downloaded = os.path.relpath(self.folder / "downloaded", self.course.root)
+        statuses = [
+            self.nbgrader(
+                "zip_collect", name, f"--ZipCollectApp.downloaded_directory={downloaded}"
+            ),
             self.nbgrader("autograde", name, on_line=watch),
-            self.nbgrader("generate_feedback", name, on_line=watch),
         ]
+        step = "autograded"
+        return [*statuses, self.nbgrader("generate_feedback", name, on_line=watch)]
 
 
 def sample(course: Course, name: str) -> Iterator[Handed]:
@@ -167,9 +173,7 @@ def unexpected(handed: Handed, record: Record | None) -> str | None:
         if handed.outcome == "partly" and (score < full) != (name in handed.wrong):
             return f"{name}: {score:g} of {full:g} points"
     if handed.mistake is not None:
-        named = {
-            CATALOGUE[key].number for name in handed.wrong for key in exercises[name]["mistakes"]
-        }
+        named = {number for name in handed.wrong for number in exercises[name]["numbers"]}
         if handed.mistake not in named:
             return f"mistake {handed.mistake} not named, but {sorted(named) or 'none'}"
     return None
@@ -180,8 +184,7 @@ def unexpected(handed: Handed, record: Record | None) -> str | None:
 
 def mark(entry: Record) -> str:
     """Return points and the numbers of the mistakes named: ``"1.5 #12"``."""
-    numbers = [CATALOGUE[key].number for key in entry["mistakes"]]
-    named = "/".join(str(number) for number in dict.fromkeys(numbers) if number)
+    named = "/".join(str(number) for number in dict.fromkeys(entry["numbers"]) if number)
     return f"{entry['score']:.3g}" + (f" #{named}" if named else "")
 
 
@@ -192,7 +195,7 @@ def table(records: Mapping[str, Record]) -> list[str]:
         return ["nobody could be graded"]
     exercises = graded[0]["exercises"]
     heads = [
-        [*textwrap.wrap(entry["name"].replace("_", "_ "), 11), f"({entry['points']:g})"]
+        [*textwrap.wrap(entry["name"].replace("_", "_ "), 13), f"({entry['points']:g})"]
         for entry in exercises
     ]
     heads = [[part.replace("_ ", "_") for part in head] for head in heads]
@@ -224,17 +227,19 @@ def table(records: Mapping[str, Record]) -> list[str]:
     return lines
 
 
-def legend(records: Sequence[Record]) -> list[str]:
-    """Return one line per mistake that was named, with its number."""
-    keys = {
-        key
+def legend(records: Iterable[Record]) -> list[str]:
+    """Return one line per number of a mistake that was named, with all its names."""
+    numbers = {
+        number
         for record in records
         for entry in record.get("exercises", ())
-        for key in entry["mistakes"]
-        if CATALOGUE[key].number
+        for number in entry["numbers"]
     }
-    names = sorted((CATALOGUE[key].number, CATALOGUE[key].name) for key in keys)
-    return [f"  #{number}  {name}" for number, name in names]
+    return [
+        f"  #{number:<3} "
+        + "; ".join(each.name for each in CATALOGUE.values() if each.number == number)
+        for number in sorted(numbers - {0})
+    ]
 
 
 # --- the command ----------------------------------------------------------------------------
@@ -288,7 +293,7 @@ def show(demo: Demo, handed: Mapping[str, Sequence[Handed]]) -> int:
             for each in of_one
             if (sentence := unexpected(each, latest.get((each.student, name))))
         ]
-    print("\nMistakes named:\n" + "\n".join(legend(list(latest.values()))))
+    print("\nMistakes named:\n" + "\n".join(legend(latest.values())))
     total = sum(len(of_one) for of_one in handed.values())
     print(f"\nAs deserved: {total - len(surprises)} of {total} submissions.")
     if surprises:

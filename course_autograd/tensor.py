@@ -231,6 +231,7 @@ class Tensor:
         NotScalarError
             If this tensor is not a scalar.
         """
+        __tracebackhide__ = True
         if self.value.shape != ():
             raise NotScalarError(
                 "backward: expected a scalar (shape ()), got a tensor of shape "
