@@ -4,12 +4,14 @@ Students copy cells, split them, delete check cells, and some editors lose metad
 stops a whole class at some of these. Here the notebook is written anew: text and code are the
 student's, everything nbgrader relies on is the released notebook's, and every difference that
 mattered is said in one sentence. Nothing else of the file is taken over: outputs, attachments and
-foreign metadata stay behind.
+foreign metadata stay behind. Text cells that are not the course's are shown as plain text: HTML in
+them would run in the browser of whoever grades.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +123,9 @@ class _Mending:
             if "nbgrader" in cell.get("metadata", {})
         }
         parsed = {cell.grade_id: cell for cell in parse_notebook(released) if cell.grade_id}
+        self.texts = {
+            cell.source.strip() for cell in parse_notebook(released) if cell.kind != "code"
+        }
         self.raw, self.known = raw, {name: parsed[name] for name in raw}
         self.cells: list[dict[str, Any]] = []
         self.place: dict[str, int] = {}  # grade id -> position in `cells`
@@ -135,17 +140,24 @@ class _Mending:
         """Take over one cell of the student's."""
         grade_id = cell.grade_id
         if grade_id is None:
-            self.cells.append(plain_cell(cell.kind, cell.source))
+            self._own(cell)
         elif grade_id not in self.known:
             self.say(
                 f"The cell named '{grade_id[:60]}' does not belong to this assignment; "
                 "it is kept as a cell of your own."
             )
-            self.cells.append(plain_cell(cell.kind, cell.source))
+            self._own(cell)
         elif self.known[grade_id].role == "solution":
             self._answer(cell, grade_id)
         else:
             self._locked(cell, grade_id)
+
+    def _own(self, cell: Cell) -> None:
+        """A cell without a name: code, text of the course, or text of the student's own."""
+        if cell.kind == "code" or cell.source.strip() in self.texts:
+            self.cells.append(plain_cell(cell.kind, cell.source))
+        else:
+            self.cells.append(plain_cell("markdown", as_plain_text(cell.source)))
 
     def _answer(self, cell: Cell, grade_id: str) -> None:
         """An answer cell: all copies run in their order, the last one carries the name."""
@@ -168,7 +180,7 @@ class _Mending:
         if grade_id in self.place:
             self.say(f"{what} was there more than once; one is kept.")
             if not same:
-                self.cells.append(plain_cell(cell.kind, cell.source))
+                self._own(cell)
             return
         self._compare_marks(cell, grade_id)
         if cell.kind != original.kind:
@@ -223,6 +235,18 @@ class _Mending:
 def describe(cell: Cell) -> str:
     """Name a cell of the released notebook for students and TAs."""
     return WHAT[cell.role].format(name=cell.name)
+
+
+def as_plain_text(text: str) -> str:
+    """Return markdown that shows `text` as it is: a code block with a fence of its own length.
+
+    Escaping would have to foresee every way in which markdown, HTML and formulas can be live.
+    """
+    if not text.strip():
+        return ""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
 
 
 def plain_cell(kind: str, source: str) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from html.parser import HTMLParser
 
 import pytest
+from nbconvert import HTMLExporter
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum
 from small_course import ASSIGNMENT, Submission, small_course
@@ -184,6 +186,58 @@ def test_outputs_attachments_and_foreign_metadata_stay_behind(submission, releas
             cell["outputs"] = [bomb]
     submission.content["metadata"]["widgets"] = "<script>"
     assert "<script>" not in json.dumps(mended(submission, released).content)
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<img src=x onerror=alert(1)>",
+        "text\n\n<script>alert(1)</script>",
+        "```\n<script>alert(1)</script>",
+        "````html\n<b>\n````\n<script>alert(1)</script>",
+        "[x](javascript:alert(1))",
+        "    <i>\n<script>alert(1)</script>",
+        "$\\href{javascript:alert(1)}{x}$",
+        "\r<script>alert(1)</script>\x0b\x0c<script>",
+    ],
+)
+def test_text_of_ones_own_is_shown_and_never_live(submission, released, kind, text):
+    made = mended(submission.insert("mul", text, kind), released)
+    html = HTMLExporter(template_name="basic").from_notebook_node(node_of(made.content))[0]
+    assert Live(html).live == []
+    assert any(mark in html for mark in ("alert", "script", "href"))
+
+
+class Live(HTMLParser):
+    """Collects what could run or be clicked in the cells of a page, and formulas outside code."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.live: list[str] = []
+        self.depth_of_pre = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.depth_of_pre += tag == "pre"
+        running = any(name.startswith("on") for name, _ in attrs)
+        clicked = any("javascript:" in (value or "") for _, value in attrs)
+        if tag in ("script", "img", "iframe", "i", "b") or running or clicked:
+            self.live.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.depth_of_pre -= tag == "pre"
+
+    def handle_data(self, data: str) -> None:
+        if "href" in data and not self.depth_of_pre:
+            self.live.append("formula")
+
+
+def test_the_courses_own_text_stays_formatted(submission, released):
+    made = mended(submission, released)
+    texts = [cell.source for cell in made.notebook if cell.kind == "markdown"]
+    assert any("# The chain rule, very short" in text for text in texts)
+    assert not any(text.startswith("```") for text in texts)
 
 
 def test_the_kernel_is_the_released_one(submission, released):
