@@ -20,8 +20,9 @@
 #
 # **You need** Python, a little NumPy, and the chain rule from calculus. Everything else is explained here.
 #
-# **How to work.** Go from top to bottom. Run each cell with Shift+Enter. Cells that say
-# `# YOUR CODE HERE` are yours. Below each stands a cell with `check(...)`: it tries your answer at
+# **How to work.** Go from top to bottom. Run each cell with Shift+Enter. Two kinds of cells are
+# yours: in some you replace `...` by numbers, in others you write your own lines in place of the line
+# `raise NotImplementedError()`. Below each stands a cell with `check(...)`: it tries your answer at
 # once and tells you what it saw. Something is wrong? Then it says where, what kind of mistake it looks like, and
 # asks you a question. If you are still stuck, put `check(ops.mul, hint=4)` into a new cell: it also says what to read
 # again. You may check as often as you like; only the last state counts. The grader runs the same checks with other
@@ -72,8 +73,9 @@ draw(error)
 # $$\frac{\partial f}{\partial x} \;=\; \underbrace{\frac{\partial f}{\partial q}}_{\text{upstream}}
 #   \;\cdot\; \underbrace{\frac{\partial q}{\partial x}}_{\text{local}}$$
 #
-# What arrives at a step from the output side is called the **upstream gradient**. Computing all
-# derivatives in this order is the **backward pass**, or **backpropagation**.
+# The derivative of the output with respect to some value is called the **gradient** of this value. What arrives at a
+# step from the output side is the **upstream gradient**. Computing all gradients in this order is the **backward
+# pass**, or **backpropagation**.
 
 # %% [markdown]
 # ### Exercise 1: the six numbers
@@ -209,7 +211,7 @@ print("gradients of the two inputs:", [float(parent.grad) for parent in total.pa
 #
 # *5 minutes · difficulty ●○○○○ (1 of 5) · importance: high · 3 points*
 #
-# - `ctx` holds `[x, y]`, the values of the two inputs.
+# - `ctx` holds `[x, y]`, the values of the two inputs. Take them out with `x, y = ctx`.
 # - Return a tuple `(gradient of x, gradient of y)`. Each has the shape of `grad_output`.
 
 # %% role="solution" exercise="mul"

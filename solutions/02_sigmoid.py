@@ -19,7 +19,8 @@
 # **You need** what you did in assignment 1: upstream gradient times local derivative, and gradients that add at branches.
 # If you did not finish it, no problem: three rules you need are printed below, ready to use.
 #
-# **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` are yours.
+# **How to work.** Go from top to bottom and run each cell with Shift+Enter. In the cells that are yours, replace `...` by
+# an answer, or write your own lines in place of the line `raise NotImplementedError()`.
 # `check(...)` tells you at once what it saw, as often as you like. If you are stuck, put `check(ops.exp, hint=4)` into a new
 # cell: it also says what to read again. The grader runs the same checks with other numbers.
 #
@@ -218,7 +219,7 @@ check(ops.negate)
 # The exponential function is its own derivative. On the way forward, $e^x$ has been computed already. Computing it a second time
 # on the way back would cost time. So this operation saves its output, and not its input.
 #
-# - `ctx` holds `[output]`, the value $e^x$.
+# - `ctx` holds `[output]`, the value $e^x$. Take it out with `(output,) = ctx`: the comma unpacks a list with one entry.
 # - Return a tuple with one gradient, of the shape of `output`.
 
 # %% role="solution" exercise="exp"
