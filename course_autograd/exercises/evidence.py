@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from course_autograd.contract import unbroadcast
-from course_autograd.numeric import Array, Jacobian, jacobian
+from course_autograd.numeric import Array, Jacobian
 
 CLOSE = 1e-6  # relative: predictions are measured, and mistakes are never this close to each other
 
@@ -60,15 +60,15 @@ class Evidence:
         """Local derivatives entry by entry, in the output's shape; None if not elementwise."""
         shape = self.output.shape
         if self.broadcasts:
-            spread = [np.broadcast_to(value, shape) for value in self.inputs]
-            blocks = jacobian(self.forward, spread, self.options).blocks
-        elif len(self.inputs) == 1 and self.inputs[0].shape == shape:
             blocks = self.measured.blocks
+        elif len(self.inputs) == 1 and self.inputs[0].shape == shape:
+            (block,) = blocks = self.measured.blocks
+            if np.any(block != np.diag(np.diag(block))):
+                return None
         else:
             return None
-        if any(np.any(block != np.diag(np.diag(block))) for block in blocks):
-            return None
-        return tuple(np.diag(block).reshape(shape) for block in blocks)
+        # Each entry of the output depends on one entry of each input: columns hold one number.
+        return tuple(block.sum(axis=0).reshape(shape) for block in blocks)
 
     def spread(self, position: int) -> Array:
         """Return an input in the output's shape."""

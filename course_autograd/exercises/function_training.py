@@ -177,6 +177,8 @@ class TrainStep(FunctionExercise):
         first = start - lr * slope
         after = observation.gradients
         moved = after[0] if after and after[0] is not None else start
+        if moved.shape != start.shape:
+            moved = np.full(start.shape, np.nan)
         again = moved - lr * gradient_at(moved)
         second = after[1] if len(after) > 1 else None
 

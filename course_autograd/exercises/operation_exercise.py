@@ -184,38 +184,32 @@ class OperationExercise(Exercise):
         raw = float_arrays(gradients)
         flags |= self._side_effects(gradients, grad_output, sent, saved, kept, values, given)
 
+        accepted, error = self._conformed(gradients, values, np.shape(grad_output))
+
         again = float_arrays(run_rule(operation, saved, needs, as_engine(case.upstream)))
         if len(again) != len(raw) or not all(map(_agree, raw, again)):
             flags.add("second_call_differs")
         ones = as_engine(np.ones(np.shape(grad_output)))
-        seen = Observation(
+        return Observation(
             output=float_array(output),
+            gradients=accepted,
             raw=raw,
             ones=float_arrays(run_rule(operation, saved, needs, ones)),
+            error=error,
             flags=frozenset(flags),
         )
-        return self._conformed(seen, gradients, values, np.shape(case.upstream))
 
     def _conformed(
-        self, seen: Observation, gradients: Any, values: list[Any], shape: tuple[int, ...]
-    ) -> Observation:
-        """Hold what came back against the contract; keep the raw values where it is broken."""
+        self, gradients: Any, values: list[Any], shape: tuple[int, ...]
+    ) -> tuple[tuple[Array | None, ...], Trouble | None]:
+        """Hold what came back against the contract; copies, which later calls cannot change."""
         try:
             arrays = conform(
                 self.name, gradients, values, shape, broadcasts=self.operation.broadcasts
             )
         except GradientContractError as error:
-            trouble = Trouble("contract", message_of(error, bare=True))
-            return Observation(
-                output=seen.output, raw=seen.raw, ones=seen.ones, flags=seen.flags, error=trouble
-            )
-        return Observation(
-            output=seen.output,
-            gradients=float_arrays(arrays),
-            raw=seen.raw,
-            ones=seen.ones,
-            flags=seen.flags,
-        )
+            return (), Trouble("contract", message_of(error, bare=True))
+        return float_arrays(arrays), None
 
     @staticmethod
     def _side_effects(
@@ -245,8 +239,8 @@ class OperationExercise(Exercise):
         leaves = [Tensor(array) for array in case.arrays]
         options = {name: _copied(value) for name, value in case.options.items()}
         first = apply(operation, tuple(leaves), options)
-        operation.forward([], *(as_engine(DECOY * array) for array in case.arrays), **options)
         second = apply(operation, tuple(leaves), options)
+        operation.forward([], *(as_engine(DECOY * array) for array in case.arrays), **options)
         backpropagate(first, as_engine(case.upstream[0]))
         backpropagate(second, as_engine(case.upstream[1]))
         return Observation(

@@ -10,6 +10,7 @@ from course_autograd.mistakes import names_of
 
 WIDTH = 240  # characters of a line
 ALL_STEPS = 4
+MOST_FACTS = 6
 UNKNOWN = "No mistake on our list explains all of these values."
 BETWEEN = "Which steps of the graph lie between this value and the output?"
 SMALLEST = "Take the smallest case above, work it out on paper, and compare line by line."
@@ -154,7 +155,9 @@ def _where(
         return ()
     first = wrong[0]
     if len(first.passed) > 2 and not first.label:  # every fact has its own part of the points
-        return first.facts[:9]
+        more = len(first.facts) - MOST_FACTS
+        rest = (f"and {more} more that are not right yet.",) if more > 0 else ()
+        return first.facts[:MOST_FACTS] + rest
     seen = first.facts or ("no answer came back",)
     lines = [f"{first.label}: {seen[0]}" if first.label else seen[0], *seen[1:3]]
     if len(wrong) > 1:

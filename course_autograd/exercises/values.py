@@ -106,13 +106,16 @@ class ValuesExercise(Exercise):
         for key in self.keys:
             given = observation.answers.get(key.name)
             passed[key.name] = right(given, key)
-            if not passed[key.name]:
+            if given is not None and not passed[key.name]:
                 fits[key.name] = recognised(given, key)
                 named = [CATALOGUE[mistake].name for mistake in fits[key.name]]
                 looks = f" Looks like: {' or '.join(named)}." if named else ""
                 facts.append(f"{key.name}: {shortcoming(given, key)}{looks}")
-        unanswered = all(observation.answers.get(name) is None for name in self.facets)
-        return Finding(case.label, passed, tuple(facts), fits=fits, undone=unanswered)
+        open_keys = [name for name in self.facets if observation.answers.get(name) is None]
+        if open_keys:
+            facts.append(f"not answered yet: {', '.join(open_keys)}.")
+        undone = len(open_keys) == len(self.facets)
+        return Finding(case.label, passed, tuple(facts), fits=fits, undone=undone)
 
 
 def plain_answer(value: Any) -> Answer:
@@ -155,8 +158,6 @@ def close(given: float, truth: float, tolerance: float) -> bool:
 
 def shortcoming(given: Answer, key: Key) -> str:
     """Say what is wrong with an answer, without saying the right one."""
-    if given is None:
-        return "not answered yet."
     wanted = "True or False" if isinstance(key.truth(), bool) else "a number"
     if isinstance(given, str):
         return f"expected {wanted}, got {given}."

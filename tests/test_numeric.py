@@ -1,0 +1,104 @@
+"""Numeric derivatives: as exact as they say, and every subgradient at a kink."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from course_autograd import ops
+from course_autograd.numeric import (
+    in_hull,
+    jacobian,
+    joined,
+    nearby_gradients,
+)
+
+
+def cube(ctx: list[Any], x: Any) -> Any:
+    return x**3
+
+
+def test_the_derivative_of_a_known_function_is_exact_to_ten_digits() -> None:
+    x = np.array([0.5, -1.2, 1.7])
+    measured = jacobian(cube, (x,))
+    np.testing.assert_allclose(measured.blocks[0], np.diag(3 * x**2), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["reciprocal", "log", "exp", "tanh", "softmax_cross_entropy"])
+def test_the_error_estimate_is_larger_than_the_error(name: str) -> None:
+    operation = ops.all_operations()[name]
+    derivative = {
+        "reciprocal": lambda x: -1 / x**2,
+        "log": lambda x: 1 / x,
+        "exp": np.exp,
+        "tanh": lambda x: 1 - np.tanh(x) ** 2,
+    }
+    assert operation.domain is not None
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        values, options = operation.domain.draw(operation.domain.examples[1], rng)
+        measured = jacobian(operation.declared_forward, values, options)
+        upstream = rng.normal(size=measured.output.shape)
+        if name in derivative:
+            truth = upstream * derivative[name](values[0])
+        else:
+            p = np.exp(values[0]) / np.exp(values[0]).sum(axis=1, keepdims=True)
+            truth = upstream * (p - np.eye(p.shape[1])[options["labels"]]) / len(p)
+        error = float(np.max(np.abs(measured.vjp(upstream)[0] - truth)))
+        tolerance = measured.tolerance(upstream, 0)
+        assert error < tolerance / 3
+        assert tolerance < 1e-5
+
+
+def test_gradients_have_the_shapes_of_the_inputs_also_without_axes() -> None:
+    measured = jacobian(ops.mul.declared_forward, (2.0, np.ones((3, 1))))
+    left, right = measured.vjp(np.ones((3, 1)))
+    assert left.shape == ()
+    assert right.shape == (3, 1)
+    np.testing.assert_allclose(left, 3.0)
+
+
+def test_inputs_stay_as_they_were() -> None:
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    jacobian(ops.mul.declared_forward, (x, y))
+    assert x.tolist() == [1.0, 2.0]
+    assert y.tolist() == [3.0, 4.0]
+
+
+def test_at_a_kink_the_gradients_of_both_sides_are_found() -> None:
+    upstream = np.array([2.0, -3.0])
+    inputs = (np.array([0.0, 1.0]),)
+    found = nearby_gradients(ops.relu.declared_forward, inputs, {}, upstream)
+    assert sorted(round(float(one[0]), 6) for one in found) == [0.0, 2.0]
+    assert all(abs(one[1] + 3.0) < 1e-6 for one in found)
+
+
+def test_a_hull_holds_the_averages_of_its_corners_and_nothing_else() -> None:
+    corners = [np.array([2.0, 0.0, 1.0]), np.array([0.0, 2.0, 1.0])]
+    for share in (0.0, 0.3, 1.0):
+        assert in_hull(share * corners[0] + (1 - share) * corners[1], corners)
+    for outside in ([2.0, 2.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.1], [3.0, -1.0, 1.0]):
+        assert not in_hull(np.array(outside), corners)
+    assert not in_hull(np.array([np.nan, 1.0, 1.0]), corners)
+    assert not in_hull(np.array([1e300, 1.0, 1.0]), corners)
+
+
+def test_a_hull_of_three_corners_is_a_triangle() -> None:
+    corners = [np.eye(3)[i] for i in range(3)]
+    assert in_hull(np.full(3, 1 / 3), corners)
+    assert in_hull(np.array([0.5, 0.5, 0.0]), corners)
+    assert not in_hull(np.full(3, 0.5), corners)
+
+
+def test_three_numbers_that_tie_share_in_any_way() -> None:
+    upstream = np.asarray(1.5)
+    inputs = (np.array([0.4, 0.4, 0.4]),)
+    corners = nearby_gradients(ops.max.declared_forward, inputs, {}, upstream)
+    assert in_hull(np.array([0.2, 0.3, 0.5]) * 1.5, corners)
+    assert not in_hull(np.array([0.5, 0.5, 0.5]) * 1.5, corners)
+
+
+def test_joined_gradients_keep_their_order() -> None:
+    assert joined([np.array(1.0), np.array([[2.0, 3.0]])]).tolist() == [1.0, 2.0, 3.0]
