@@ -287,7 +287,12 @@ class _Hearing:
         loaded = self._children([waiting[position] for position in order], keep_rules=False)
         self._remark(loaded)
         if loaded is not None and loaded.missed_rule:
-            self._ask_values_again(waiting)
+            stopped = {
+                self.cells[index].name
+                for index, trouble in loaded.troubles.items()
+                if trouble["kind"] == "exception"
+            }
+            self._ask_values_again([one for one in waiting if one.name in stopped])
         self._confirm_wrong(waiting)
         return tuple(
             exercise_verdict(

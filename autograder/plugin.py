@@ -28,7 +28,7 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import determine_grade, is_grade
+from nbgrader.utils import determine_grade, is_grade, parse_utc
 from sqlalchemy.exc import OperationalError, SAWarning
 
 from autograder import build, feedback
@@ -112,6 +112,7 @@ class Run:
             finally:
                 self.log.removeFilter(quiet)
                 self.judge.close()
+                self._find_lost()
                 self._report()
             if self.refused:
                 raise NbGraderException(f"{len(self.refused)} submissions were not graded")
@@ -139,6 +140,17 @@ class Run:
                 "\n".join(lines),
             )
 
+    def _find_lost(self) -> None:
+        """Report submissions that nbgrader itself gave up, for whatever reason."""
+        excluded = self.coursedir.student_id_exclude.split(",")
+        for folder in self.converter.assignments:
+            student = self._student(folder)
+            graded = self.coursedir.format_path(
+                self.coursedir.autograded_directory, student, self.name
+            )
+            if not Path(graded).is_dir() and student not in excluded:
+                self.refuse(student, "nbgrader gave it up; the messages above say why.")
+
     # --- taking in --------------------------------------------------------------------------
 
     def _take_in(self, folder: str) -> None:
@@ -147,6 +159,7 @@ class Run:
         if student in self.coursedir.student_id_exclude.split(","):
             return
         self._ignore_links(Path(folder))
+        self._set_bad_timestamp_aside(student, Path(folder) / "timestamp.txt")
         try:
             path = self._notebook(student, Path(folder))
         except NotANotebookError as error:
@@ -168,6 +181,20 @@ class Run:
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 self.log.warning("%s is a link or a special file: it is not copied", path)
                 self.coursedir.ignore = [*self.coursedir.ignore, glob.escape(str(path))]
+
+    def _set_bad_timestamp_aside(self, student: str, path: Path) -> None:
+        """Rename a ``timestamp.txt`` that nbgrader would stumble over; it counts as none."""
+        if not path.is_file():
+            return
+        try:
+            parse_utc(path.read_text(encoding="utf-8").strip() or None)
+        except (ValueError, OverflowError):
+            path.rename(path.with_name("timestamp.txt.unreadable"))
+            print(
+                f"note: {student}, {self.name}: timestamp.txt holds no date; it was renamed to "
+                "timestamp.txt.unreadable and counts as missing.",
+                flush=True,
+            )
 
     def _notebook(self, student: str, folder: Path) -> Path:
         """Return the notebook to grade; one with another name is copied to the expected one.
@@ -382,7 +409,7 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
             raise TrustedSideError(f"no check cell for {', '.join(panels)}")
         repairs = tuple(nb.metadata.get(KEY, {}).get("repairs", ()))
         text = feedback.summary(verdict, repairs)
-        nb.cells.insert(0, node_of({**plain_cell("markdown", text), "id": "result"}))
+        nb.cells.insert(0, node_of({**plain_cell("markdown", text), "id": "result-of-grading"}))
         run.records.graded(student, verdict, repairs)
         self.log.info(
             "%s: %s of %s points, %s ms",

@@ -163,6 +163,8 @@ def room(course):
     linked.symlink_to(reference)
     extra = room.hand_in("linked_extra", solved())
     (extra.parent / "data.csv").symlink_to(secret)
+    dated = room.hand_in("bad_timestamp", solved())
+    (dated.parent / "timestamp.txt").write_text("the day before yesterday")
     room.hand_in("zz_good", solved())
     room.ended_well = room.autograde()
     return room
@@ -196,6 +198,7 @@ GRADED = {
     "format_3": FULL,
     "html": FULL,
     "linked_extra": FULL,
+    "bad_timestamp": FULL,
     "zz_good": FULL,
 }
 REFUSED = {
@@ -374,6 +377,16 @@ def test_a_wrong_reference_grades_nobody_wrongly(own_room, caplog):
     source.write_text(right)
     assert own_room.autograde("ben")
     assert own_room.scores() == {"ana": FULL, "ben": FULL - POINTS["mul"]}
+
+
+def test_what_nbgrader_gives_up_is_reported_as_well(own_room, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    own_room.hand_in("ana", Submission(own_room.course).solve())
+    monkeypatch.setattr(Autograde, "init_assignment", fail)
+    assert not own_room.autograde()
+    assert "nbgrader gave it up" in own_room.table()["ana"]["status"]
 
 
 def test_an_unknown_assignment_is_said_in_one_sentence(own_room, caplog):
