@@ -166,9 +166,8 @@ def test_the_package_has_no_rules_where_answers_are_tried(judge, submission):
     """divide would give mul away: x * y = x / (1 / y)."""
     borrowed = rule(
         "x, y = Tensor(ctx[0]), Tensor(ctx[1])\n"
-        "out = (x / (1.0 / y) * Tensor(1.0)) if False else x / (1.0 / y)\n"
         "from course_autograd.tensor import backpropagate\n"
-        "backpropagate(out, grad_output)\n"
+        "backpropagate(x / (1.0 / y), grad_output)\n"
         "return x.grad, y.grad"
     )
     assert scores(judge, submission.solve().write(mul=borrowed)) == POINTS | {"mul": 0.0}

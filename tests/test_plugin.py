@@ -24,7 +24,6 @@ from small_course import ASSIGNMENT, POINTS, Submission, small_course
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, LoggingConfigurable
 
-from autograder.__main__ import main
 from autograder.build import register
 from autograder.course import COURSE_ID, Course, configure
 from autograder.export import GradesExport, safe
@@ -32,7 +31,7 @@ from autograder.feedback import panel, plain, summary
 from autograder.plugin import node_of, result
 from autograder.records import Records
 from autograder.verdict import ExerciseVerdict, Verdict
-from autograder.verify import UNREADABLE, verify
+from autograder.verify import verify
 
 WRONG = "@backward_of(ops.mul)\ndef m(ctx, grad_output):\n    x, y = ctx\n    return y, x"
 FULL = sum(POINTS.values())
@@ -467,21 +466,3 @@ def test_a_spreadsheet_takes_no_text_for_a_formula():
     assert safe("=1+1") == "'=1+1"
     assert safe("anna") == "anna"
     assert safe(-1.0) == -1.0
-
-
-# --- verify ---------------------------------------------------------------------------------
-
-
-def test_verify_refuses_what_is_no_notebook_with_one_sentence(tmp_path, capsys):
-    path = tmp_path / "broken.ipynb"
-    path.write_text("{")
-    assert main(["verify", str(path)]) == UNREADABLE
-    assert capsys.readouterr().err.startswith("not graded: broken.ipynb is no notebook")
-    assert main(["verify", str(path), "--json"]) == UNREADABLE
-    assert "is no notebook" in json.loads(capsys.readouterr().out)["reason"]
-
-
-def test_verify_refuses_what_belongs_to_no_assignment(room, capsys):
-    path = room.folder / "x_stripped" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
-    assert main(["verify", str(path)]) == UNREADABLE
-    assert "no cell carries a name of any assignment" in capsys.readouterr().err
