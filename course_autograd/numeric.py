@@ -183,6 +183,8 @@ def in_hull(point: Array, corners: Sequence[Array], tolerance: float = KINK_TOLE
     if not np.all(np.isfinite(point)):
         return False
     scale = max(1.0, max((float(np.max(np.abs(corner))) for corner in corners), default=1.0))
+    if np.max(np.abs(point), initial=0.0) > 2.0 * scale:
+        return False
     for count in range(1, len(corners) + 1):
         for chosen in itertools.combinations(corners, count):
             last = chosen[-1]

@@ -1,4 +1,8 @@
-"""Hypotheses that make sense for one operation only: what students do wrong in *its* derivative."""
+"""Hypotheses that make sense for one operation only: what students do wrong in *its* derivative.
+
+Students can read this file. So wrong results are made by distorting the measured truth wherever
+that is possible, and no derivative stands here in the form in which one would write it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from course_autograd.exercises.evidence import Evidence, Prediction
-from course_autograd.numeric import Array
+from course_autograd.numeric import Array, jacobian
 
 Special = Callable[[Evidence], Prediction]
 
@@ -16,24 +20,24 @@ Special = Callable[[Evidence], Prediction]
 
 def sigmoid_variable(e: Evidence) -> Prediction:
     """The formula in terms of the output, fed with the input."""
-    x = e.inputs[0]
-    yield "", e.upstream * x * (1 - x)
+    sent = e.upstream * e.inputs[0]
+    yield "", sent - sent * e.inputs[0]
 
 
 def sigmoid_factor(e: Evidence) -> Prediction:
     """Only one of the two factors."""
     yield "output", e.upstream * e.output
-    yield "rest", e.upstream * (1 - e.output)
+    yield "rest", e.upstream - e.upstream * e.output
 
 
 def tanh_variable(e: Evidence) -> Prediction:
     """The formula in terms of the output, fed with the input."""
-    yield "", e.upstream * (1 - e.inputs[0] ** 2)
+    yield "", e.truth[0] + e.upstream * (e.output**2 - e.inputs[0] ** 2)
 
 
 def tanh_square(e: Evidence) -> Prediction:
     """The square forgotten."""
-    yield "", e.upstream * (1 - e.output)
+    yield "", e.upstream - e.upstream * e.output
 
 
 def exp_variable(e: Evidence) -> Prediction:
@@ -43,14 +47,16 @@ def exp_variable(e: Evidence) -> Prediction:
 
 def reciprocal_variable(e: Evidence) -> Prediction:
     """The input where the output belongs, with either sign."""
-    yield "", -e.upstream * e.inputs[0] ** 2
-    yield "positive", e.upstream * e.inputs[0] ** 2
+    distorted = e.truth[0] * e.inputs[0] ** 4
+    yield "", distorted
+    yield "positive", -distorted
 
 
 def reciprocal_square(e: Evidence) -> Prediction:
     """The square forgotten, with either sign."""
-    yield "", -e.upstream * e.output
-    yield "positive", e.upstream * e.output
+    distorted = e.truth[0] * e.inputs[0]
+    yield "", distorted
+    yield "positive", -distorted
 
 
 def power_exponent(e: Evidence) -> Prediction:
@@ -66,7 +72,7 @@ def power_lowered(e: Evidence) -> Prediction:
 def power_fixed(e: Evidence) -> Prediction:
     """The rule of one exponent for all exponents."""
     for fixed in (2, 3):
-        yield str(fixed), e.upstream * fixed * e.inputs[0] ** (fixed - 1)
+        yield str(fixed), jacobian(e.forward, e.inputs, {"exponent": fixed}).vjp(e.upstream)[0]
 
 
 def relu_upstream_mask(e: Evidence) -> Prediction:
@@ -103,7 +109,7 @@ def cross_entropy_diagonal(e: Evidence) -> Prediction:
     p = _softmax(scores)
     for note, scale in scales:
         yield note, e.upstream * p * (1 - p) * scale
-        yield note, e.upstream * (p - hot) * p * (1 - p) * scale
+        yield note, e.truth[0] * p * (1 - p) * scale * len(hot)
 
 
 def cross_entropy_label(e: Evidence) -> Prediction:
@@ -117,34 +123,31 @@ def cross_entropy_axis(e: Evidence) -> Prediction:
     """Probabilities taken down the columns."""
     scores, hot, scales = _rows(e)
     for note, scale in scales:
-        yield note, e.upstream * (_softmax(scores, axis=0) - hot) * scale
-
-
-def _active(e: Evidence) -> tuple[Array, Array]:
-    """Return the margins, 0 at the labels, and the labels as ones and zeros."""
-    scores, hot, _ = _rows(e)
-    own = (scores * hot).sum(axis=1, keepdims=True)
-    return np.maximum(0, scores - own + 1) * (1 - hot), hot
+        shift = _softmax(scores, axis=0) - _softmax(scores)
+        yield note, (e.truth[0] * len(hot) + e.upstream * shift) * scale
 
 
 def hinge_label(e: Evidence) -> Prediction:
     """Nothing in the column of the label."""
-    margins, _ = _active(e)
-    for note, scale in _rows(e)[2]:
-        yield note, e.upstream * (margins > 0) * scale
+    _, hot, scales = _rows(e)
+    for note, scale in scales:
+        yield note, e.truth[0] * (1 - hot) * scale * len(hot)
 
 
 def hinge_label_count(e: Evidence) -> Prediction:
     """One share for the label, however many margins are active."""
-    margins, hot = _active(e)
-    for note, scale in _rows(e)[2]:
-        yield note, e.upstream * ((margins > 0) - hot) * scale
+    _, hot, scales = _rows(e)
+    for note, scale in scales:
+        others = e.truth[0] * (1 - hot) * len(hot)
+        yield note, (others - e.upstream * hot) * scale
 
 
 def hinge_margins(e: Evidence) -> Prediction:
     """The sizes of the margins in place of ones."""
-    margins, hot = _active(e)
-    for note, scale in _rows(e)[2]:
+    scores, hot, scales = _rows(e)
+    own = (scores * hot).sum(axis=1, keepdims=True)
+    margins = np.maximum(0, scores - own + 1) * (1 - hot)
+    for note, scale in scales:
         yield note, e.upstream * margins * scale
         whole = margins - hot * margins.sum(axis=1, keepdims=True)
         yield note + "label", e.upstream * whole * scale
