@@ -80,7 +80,7 @@ class Session:
             self.rules[operation] = operation.backward
             stand_in = self._stand_in(operation.__name__)
             operation.backward = staticmethod(stand_in)  # type: ignore[method-assign]
-            operation.declared_backward = staticmethod(stand_in)
+            operation.declared_backward = stand_in
 
     def _stand_in(self, name: str) -> Callable[..., Any]:
         def backward(*_: Any) -> Any:

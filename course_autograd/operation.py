@@ -14,7 +14,30 @@ OperationClass = TypeVar("OperationClass", bound="type[Operation]")
 Rule = Callable[..., Any]
 
 
-class Operation:
+class _OperationType(type):
+    """Lets an operation say what the package declared, whatever a student put in its place.
+
+    Kept off the operations themselves, so that ``help(ops.mul)`` shows what a student needs.
+    """
+
+    _declared: tuple[Rule, Rule]
+
+    @property
+    def declared_forward(cls) -> Rule:
+        """The forward rule the operation was decorated with: the truth of every check."""
+        return cls._declared[0]
+
+    @property
+    def declared_backward(cls) -> Rule:
+        """The backward rule it was decorated with; for an exercise, the one that says so."""
+        return cls._declared[1]
+
+    @declared_backward.setter
+    def declared_backward(cls, rule: Rule) -> None:
+        cls._declared = (cls._declared[0], rule)
+
+
+class Operation(metaclass=_OperationType):
     """A function on arrays that knows its value and how gradients flow back through it.
 
     Write a subclass with two static methods and decorate it with ``@tensor_op``; then calling
@@ -39,8 +62,6 @@ class Operation:
     symbol: ClassVar[str] = ""
     domain: ClassVar[Domain | None] = None
     _on_tensors: ClassVar[bool] = False
-    declared_forward: ClassVar[Rule]
-    declared_backward: ClassVar[Rule]
 
     def __new__(cls, *inputs: Any, **options: Any) -> Tensor:  # type: ignore[misc]
         """Apply the operation to tensors, numbers and arrays; return the new node of the graph."""
@@ -113,12 +134,11 @@ def tensor_op(operation: OperationClass) -> OperationClass:
             setattr(operation, which, staticmethod(rule))
     if operation.backward is Operation.backward:
         operation.backward = staticmethod(_missing_rule(operation))  # type: ignore[method-assign]
-    operation.declared_forward = staticmethod(operation.forward)
-    operation.declared_backward = staticmethod(operation.backward)
+    operation._declared = (operation.forward, operation.backward)
     operation._on_tensors = True
-    signature = inspect.signature(operation.forward)
-    operation.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=list(signature.parameters.values())[1:]
+    _, *given = inspect.signature(operation.forward).parameters.values()
+    operation.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [parameter.replace(annotation=parameter.empty) for parameter in given]
     )
     return operation
 
