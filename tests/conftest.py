@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import cache
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -23,21 +24,37 @@ def open_exercises() -> Iterator[None]:
     reset_rules()
 
 
+@cache
+def reference_cells(assignment: str) -> tuple[CodeType, ...]:
+    """Set-up and solution cells of a reference notebook, read as a submission is, and compiled."""
+    path = COURSE.reference(assignment)
+    setup = [cell.source for cell in read_notebook(path).by_role("setup")]
+    sources = (*setup, *solution_cells(path).values())
+    return tuple(compile(source, f"<reference {assignment}>", "exec") for source in sources)
+
+
+def enter_reference(*assignments: str) -> Namespace:
+    """Run the reference's cells of `assignments` (all by default), as the grader runs a student's.
+
+    Returns
+    -------
+    dict
+        The namespace they made; the rules they registered stay until the test ends.
+    """
+    namespace: Namespace = {"__name__": "reference"}
+    for assignment in assignments or COURSE.names():
+        for cell in reference_cells(assignment):
+            exec(cell, namespace)
+    return namespace
+
+
 @pytest.fixture
 def reference() -> Callable[..., Namespace]:
-    """Register the reference solutions of assignments, read as submissions are read.
+    """``reference("01_chain_rule")`` registers the reference solutions of that assignment."""
+    return enter_reference
 
-    ``reference("01_chain_rule")`` runs the set-up cell and the solution cells of the reference
-    notebook, as the grader does with a student's, and returns the namespace they made.
-    """
 
-    def enter(*assignments: str) -> Namespace:
-        namespace: Namespace = {"__name__": "reference"}
-        for name in assignments or COURSE.names():
-            path: Path = COURSE.reference(name)
-            setup = [cell.source for cell in read_notebook(path).by_role("setup")]
-            for source in (*setup, *solution_cells(path).values()):
-                exec(compile(source, f"<reference {name}>", "exec"), namespace)
-        return namespace
-
-    return enter
+@pytest.fixture
+def reference_rules(reference: Callable[..., Namespace]) -> None:
+    """All exercises of all assignments are done while a test runs."""
+    reference()

@@ -1,48 +1,14 @@
-"""What the engine's tests share: the reference rules, and a numeric gradient of their own."""
+"""What the engine's tests share: all operations, and a numeric gradient of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
-from types import CodeType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
-from autograder.cells import read_source, solution_cells
-from autograder.course import COURSE
-from course_autograd import Tensor, ops, reset_rules
+from course_autograd import Tensor, ops
 from course_autograd.tensor import backpropagate
-
-
-@cache
-def rule_cells() -> tuple[CodeType, ...]:
-    """Set-up cells, and solution cells of all exercises that are operations, compiled once."""
-    cells: list[CodeType] = []
-    for name in COURSE.names():
-        source = COURSE.source(name)
-        setup = [cell.source for cell in read_source(source).by_role("setup")]
-        rules = [code for what, code in solution_cells(source).items() if what in OPERATIONS]
-        cells += [compile(code, f"<reference {name}>", "exec") for code in (*setup, *rules)]
-    return tuple(cells)
-
-
-def use_reference_rules() -> None:
-    """Register the reference rules of every assignment; nothing else is registered."""
-    reset_rules()
-    namespace: dict[str, Any] = {"__name__": "reference"}
-    for cell in rule_cells():
-        exec(cell, namespace)
-
-
-@pytest.fixture
-def reference_rules() -> Iterator[None]:
-    """All exercises are done while a test runs."""
-    use_reference_rules()
-    yield
-    reset_rules()
-
 
 OPERATIONS = ops.all_operations()
 
