@@ -136,7 +136,7 @@ def tensor_op(operation: OperationClass) -> OperationClass:
         operation.backward = staticmethod(_missing_rule(operation))  # type: ignore[method-assign]
     operation._declared = (operation.forward, operation.backward)
     operation._on_tensors = True
-    _, *given = inspect.signature(operation.forward).parameters.values()
+    given = list(inspect.signature(operation.forward).parameters.values())[1:]
     operation.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [parameter.replace(annotation=parameter.empty) for parameter in given]
     )
