@@ -182,12 +182,27 @@ CATALOGUE: dict[str, Mistake] = {
         "Which numbers in your rule come from an example, and should come from ctx?",
         LOCAL,
     ),
+    "masked_value": Mistake(
+        33,
+        "the value itself beside the mask",
+        "The mask is right, but the value of the input enters your gradient, too.",
+        "Where this input is the larger one: by how much does the output move when it moves a "
+        "little?",
+        LOCAL,
+    ),
     # --- shapes, sums and means ----------------------------------------------------------------
     "unsummed": Mistake(
         7,
         "not summed over the broadcast axes",
         "This gradient still has the output's shape: the copies of this input were not added up.",
         "This input was used in several places of the output. What happens to its gradients?",
+        SHAPES,
+    ),
+    "one_copy": Mistake(
+        7,
+        "only one of the copies counted",
+        "Only one row of the upstream gradient arrives at this input; the others are lost.",
+        "In how many rows of the output was each entry of this input used?",
         SHAPES,
     ),
     "axis": Mistake(
@@ -244,6 +259,14 @@ CATALOGUE: dict[str, Mistake] = {
         "Which type do the entries of the array have that you write into?",
         SHAPES,
     ),
+    "forward_value": Mistake(
+        0,
+        "another value from forward",
+        "Forward computes another function than the one in the question.",
+        "Work the smallest case out on paper: which step does your forward rule leave out, or take "
+        "too much?",
+        "the question of this exercise: what forward returns",
+    ),
     # --- what a rule returns --------------------------------------------------------------------
     "tuple": Mistake(
         28,
@@ -280,6 +303,34 @@ CATALOGUE: dict[str, Mistake] = {
         "Your rule takes another number of things out of ctx than forward put in.",
         "What does forward save in ctx, and in which order?",
         API,
+    ),
+    "returned_nothing": Mistake(
+        28,
+        "nothing returned",
+        "Your function computes something, but gives nothing back.",
+        "Does every way through your function end in a return, with the result behind it?",
+        "the question of this exercise: what is to be returned",
+    ),
+    "returned_tensor": Mistake(
+        28,
+        "a tensor returned where a number is asked for",
+        "You return the tensor itself, with its whole graph; a plain number was asked for.",
+        "What does .item() of a tensor of shape () give?",
+        LOOP,
+    ),
+    "returned_number": Mistake(
+        28,
+        "a number returned where a tensor is asked for",
+        "A plain number remembers nothing of how it was computed: no gradient can flow back.",
+        "Where on the way did your tensors become numbers: did you take .value or .item()?",
+        REGULAR,
+    ),
+    "scalars_only": Mistake(
+        34,
+        "works for single numbers only",
+        "Your rule works for single numbers only. In an array, each entry must decide for itself.",
+        "What does a comparison of two arrays give, and how can every entry use its own answer?",
+        SHAPES,
     ),
     # --- special operations ---------------------------------------------------------------------
     "upstream_mask": Mistake(
@@ -324,6 +375,20 @@ CATALOGUE: dict[str, Mistake] = {
         "The column of the right label is treated like all others.",
         "In which ways does the score of the right label enter the loss?",
         LOCAL,
+    ),
+    "label_everywhere": Mistake(
+        21,
+        "the label's share in every column",
+        "Every column is treated as if it were the column of the right label.",
+        "How many columns of a row belong to its label?",
+        LOCAL,
+    ),
+    "rows_columns": Mistake(
+        21,
+        "the labels do not choose one entry in each row",
+        "The labels are used as numbers of rows, or for all rows at once.",
+        "Rows and columns: which index chooses the row, and which one the column?",
+        SHAPES,
     ),
     "label_count": Mistake(
         21,
@@ -425,6 +490,13 @@ CATALOGUE: dict[str, Mistake] = {
         "When is a node's gradient complete, and in which order must you visit the nodes?",
         ORDER,
     ),
+    "left_out": Mistake(
+        0,
+        "a node without a place",
+        "Every node needs a place for its gradient, also those that the output does not need.",
+        "Which gradient has a node that no message ever reaches?",
+        ORDER,
+    ),
     "consumers": Mistake(
         0,
         "gradients flow the wrong way",
@@ -505,6 +577,22 @@ CATALOGUE: dict[str, Mistake] = {
         "Did you compute with tensors all the way, or with their values?",
         REGULAR,
     ),
+    "term_detached": Mistake(
+        16,
+        "the term with λ stands beside the graph",
+        "The value is right, but the term with λ does not hang on W in the graph: going back, W "
+        "would never hear of it.",
+        "On the way from W to this term: did you take .value, or let NumPy compute with it?",
+        REGULAR,
+    ),
+    "scores_detached": Mistake(
+        0,
+        "the scores stand beside the graph",
+        "The value is right, but the hinge loss does not hang on W in the graph: going back, W "
+        "would never hear of it.",
+        "On the way from W to the scores: did you take .value, or let NumPy compute with it?",
+        REGULAR,
+    ),
     "loss_after": Mistake(
         0,
         "loss after the step",
@@ -536,6 +624,17 @@ CATALOGUE: dict[str, Mistake] = {
 }
 
 
+# Mistakes that lead to the same values: what is said of them together, and what is asked.
+TOGETHER: dict[frozenset[str], tuple[str, str]] = {
+    frozenset({"swapped", "own"}): (
+        "Each input got what belongs to the other one: the two gradients stand in each other's "
+        "place, or (for a product this is the same) each was made with the input's own value.",
+        "When only the first input moves, which value decides how much the output moves, and in "
+        "which place of the tuple does that belong?",
+    ),
+}
+
+
 def names_of(keys: Iterable[str]) -> list[Mistake]:
     """Return the mistakes called `keys`, without the general ones if a specific one is there."""
     found = [CATALOGUE[key] for key in dict.fromkeys(keys) if key in CATALOGUE]
@@ -546,6 +645,9 @@ def names_of(keys: Iterable[str]) -> list[Mistake]:
 
 # Parts of messages, most specific first: Python's and NumPy's own words, and the contract's.
 FROM_ERRORS: tuple[tuple[str, str], ...] = (
+    ("truth value of an array", "scalars_only"),
+    ("got nothing (None)", "returned_nothing"),
+    ("must return a scalar Tensor", "returned_number"),
     ("list index out of range", "ctx"),
     ("values to unpack", "ctx"),
     ("read-only", "readonly"),
@@ -562,6 +664,13 @@ FROM_ERRORS: tuple[tuple[str, str], ...] = (
     ("OverflowError", "overflow"),
 )
 
+# The same words mean something special where rows and labels, or names of nodes, are indices.
+FROM_ERRORS_OF: dict[str, tuple[tuple[str, str], ...]] = {
+    "softmax_cross_entropy": (("out of bounds for axis", "rows_columns"),),
+    "hinge": (("out of bounds for axis", "rows_columns"),),
+    "backpropagate": (("KeyError", "left_out"),),
+}
+
 FROM_FLAGS: tuple[tuple[str, str], ...] = (
     ("changed_grad_output", "changed_upstream"),
     ("changed_inputs", "changed_saved"),
@@ -571,14 +680,14 @@ FROM_FLAGS: tuple[tuple[str, str], ...] = (
 )
 
 
-def from_error(message: str, operation: str) -> tuple[str, ...]:
+def from_error(message: str, exercise: str) -> tuple[str, ...]:
     """Return the mistake an error message tells of, if it tells of one."""
-    for part, key in FROM_ERRORS:
+    for part, key in (*FROM_ERRORS_OF.get(exercise, ()), *FROM_ERRORS):
         if part in message:
             return (key,)
     if "broadcast" in message and "non-broadcastable output" not in message:
         # The same words from NumPy mean different things in different rules.
-        return ({"matmul": "product", "norm_squared": "product"}.get(operation, "axis"),)
+        return ({"matmul": "product", "norm_squared": "product"}.get(exercise, "axis"),)
     return ()
 
 

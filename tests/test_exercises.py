@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from course_autograd import Operation, Tensor, backward_of, implements, ops
+from course_autograd import Operation, Tensor, backward_of, implements, ops, tensor_op
+from course_autograd.check import examine
 from course_autograd.exercises import (
     Case,
     Finding,
@@ -26,6 +27,7 @@ from course_autograd.exercises import (
     score,
 )
 from course_autograd.exercises.function_backpropagate import Graph
+from course_autograd.exercises.observe import observe
 from course_autograd.exercises.operation_exercise import OperationExercise, draw_upstream
 from course_autograd.exercises.values import VALUES
 from course_autograd.mistakes import CATALOGUE
@@ -739,6 +741,20 @@ def without_unused(order: Any, parents: Any, local: Any) -> Any:
     return {node: number for node, number in walk(order, parents, local).items() if number}
 
 
+def only_reached(order: Any, parents: Any, local: Any) -> Any:
+    """Make places as messages arrive: a KeyError where none does."""
+    gradient = {order[-1]: 1.0}
+    for node in order[::-1]:
+        for parent, derivative in zip(parents[node], local[node], strict=True):
+            gradient[parent] = gradient.get(parent, 0.0) + gradient[node] * derivative
+    return gradient
+
+
+def overwritten_and_left_out(order: Any, parents: Any, local: Any) -> Any:
+    result = walk(order, parents, local, add=False)
+    return {node: number for node, number in result.items() if number}
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("answer", [walk, over_all_paths])
 def test_backpropagation_is_right_by_accumulators_and_by_paths(answer: Any, seed: int) -> None:
@@ -754,7 +770,8 @@ def test_backpropagation_is_right_by_accumulators_and_by_paths(answer: Any, seed
             "overwritten instead of added",
         ),
         (breadth_first, ["paths of unequal length"], "a node visited before all its consumers"),
-        (without_unused, ["nodes the output does not need"], None),
+        (without_unused, ["nodes the output does not need"], "a node without a place"),
+        (only_reached, ["nodes the output does not need"], "a node without a place"),
         (changing, ["clean"], "an input or saved value changed in place"),
     ],
 )
@@ -764,6 +781,11 @@ def test_wrong_walks_are_caught_where_they_are_wrong(
     report = report_of("backpropagate", answer)
     assert [name for name, right in report.facets.items() if not right] == open_facets
     assert report.mistake == mistake
+
+
+def test_a_node_left_out_does_not_hide_another_mistake() -> None:
+    report = report_of("backpropagate", overwritten_and_left_out)
+    assert report.mistake == "overwritten instead of added"
 
 
 def test_the_truth_of_backpropagate_is_that_of_the_lecture() -> None:
@@ -864,6 +886,16 @@ def test_wrong_measurements_are_caught_and_named(
 # --- regularised_hinge, train_step ---------------------------------------------------------------
 
 
+def term_beside_the_graph(x: Any, W: Any, labels: Any, lam: float) -> Any:
+    return ops.hinge(x @ W, labels=labels) + lam * np.sum(W.value**2)
+
+
+def changed_by_hand(x: Any, W: Any, labels: Any, lam: float) -> Any:
+    loss = ops.hinge(x @ W, labels=labels)
+    loss.value = loss.value + lam * np.sum(W.value**2)
+    return loss
+
+
 def loss_of(x: Any, W: Any, labels: Any, lam: float) -> Any:
     return ops.hinge(x @ W, labels=labels) + lam * ops.sum(W * W)
 
@@ -887,13 +919,74 @@ def test_a_regularised_loss_is_right_in_any_order(answer: Any) -> None:
         (lambda x, W, y, lam: loss_of(x, W, y, lam / 2), "regularisation term halved"),
         (lambda x, W, y, lam: loss_of(x, W, y, 1.0), "another regularisation term"),
         (lambda x, W, y, lam: loss_of(x, Tensor(W.value), y, lam), "computed beside the graph"),
-        (lambda x, W, y, lam: loss_of(x, W, y, lam).item(), None),
+        (
+            lambda x, W, y, lam: loss_of(x, Tensor(W.value), y, 2 * lam),
+            "computed beside the graph or the scores stand beside the graph",
+        ),
+        (term_beside_the_graph, "the term with λ stands beside the graph"),
+        (
+            lambda x, W, y, lam: loss_of(x, W, y, 0.0) + Tensor(lam) * Tensor(W.value**2).sum(),
+            "the term with λ stands beside the graph",
+        ),
+        (
+            lambda x, W, y, lam: ops.hinge(x @ W.value, labels=y) + lam * (W * W).sum(),
+            "the scores stand beside the graph",
+        ),
+        (changed_by_hand, "the term with λ stands beside the graph"),
+        (
+            lambda x, W, y, lam: loss_of(x, W, y, lam).item(),
+            "a number returned where a tensor is asked for",
+        ),
+        (
+            lambda x, W, y, lam: np.sum(W.value**2),
+            "a number returned where a tensor is asked for",
+        ),
+        (lambda x, W, y, lam: None, "nothing returned"),
     ],
 )
 def test_wrong_losses_are_caught_and_named(answer: Any, mistake: str | None) -> None:
     report = report_of("regularised_hinge", answer)
     assert not report.right
     assert report.mistake == mistake
+
+
+@tensor_op
+class weight_price(Operation):
+    """An operation of a student's own, without a backward rule."""
+
+    @staticmethod
+    def forward(ctx: list[Any], W: Any, *, lam: float) -> Any:
+        return lam * np.sum(W**2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x, W, y, lam: ops.hinge(x @ W, labels=y) + weight_price(W, lam=lam),
+        lambda x, W, y, lam: ops.hinge(x.value @ W, labels=list(y)) + (W * W * lam).sum(),
+        lambda x, W, y, lam: ops.hinge(x @ (W + 0.0), labels=y) + (W**2).mean() * W.size * lam,
+    ],
+)
+def test_a_regularised_loss_is_right_by_any_operations(answer: Any) -> None:
+    for seed in range(5):
+        assert report_of("regularised_hinge", answer, seed).right
+
+
+def test_a_term_without_a_graph_costs_the_connection_and_is_asked_about() -> None:
+    report = report_of("regularised_hinge", term_beside_the_graph)
+    wrong = [name for name, right in report.facets.items() if not right]
+    assert wrong == ["connected with W"]
+    assert "did you take .value" in report.question
+    assert "your function and its graph end at different values" in report.where[0]
+
+
+def test_a_graph_is_judged_without_any_backward_rule() -> None:
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("a backward rule was asked")
+
+    for operation in (ops.matmul, ops.hinge, ops.square, ops.sum):
+        backward_of(operation)(refuse)
+    assert report_of("regularised_hinge", loss_of).right
 
 
 def step(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, lines: str = "zfbsr") -> Any:
@@ -927,8 +1020,8 @@ def test_a_training_step_is_right_wherever_gradients_are_cleared(lines: str) -> 
     [
         ("fbsr", ["clears old gradients"], "old gradients were not cleared"),
         ("zfbsa", ["returns the loss"], "loss after the step"),
-        ("zfbst", ["returns the loss"], None),
-        ("zfbs", ["returns the loss"], None),
+        ("zfbst", ["returns the loss"], "a tensor returned where a number is asked for"),
+        ("zfbs", ["returns the loss"], "nothing returned"),
         ("zfbr", ["moves the parameters", "clears old gradients"], "parameters did not move"),
         ("fbzsr", ["moves the parameters", "clears old gradients"], "parameters did not move"),
         ("zfbssr", ["moves the parameters", "clears old gradients"], "more than one step"),
@@ -940,6 +1033,159 @@ def test_wrong_training_steps_are_caught_and_named(
     report = report_of("train_step", lambda *given: step(*given, lines=lines))
     assert [name for name, right in report.facets.items() if not right] == open_facets
     assert report.mistake == mistake
+
+
+@pytest.mark.parametrize(("lines", "question"), [("zfbst", ".item()"), ("zfbs", "end in a return")])
+def test_a_training_step_that_returns_no_number_is_asked_about_its_return(
+    lines: str, question: str
+) -> None:
+    report = report_of("train_step", lambda *given: step(*given, lines=lines))
+    assert question in report.question
+    assert "No mistake on our list" not in report.kind
+
+
+def test_labels_speak_of_one_parameter_and_of_several() -> None:
+    labels = [case.label for case in find("train_step").cases(np.random.default_rng(0))]
+    assert [" 1 parameter and " in label for label in labels] == [False, False, True]
+    assert [" parameters and " in label for label in labels] == [True, True, False]
+
+
+def test_cases_of_large_numbers_say_how_large_they_are() -> None:
+    def labels(name: str) -> list[str]:
+        cases = find(name).cases(np.random.default_rng(0))
+        return [case.label for case in cases if case.facet == "large numbers"]
+
+    assert labels("sigmoid") == ["x (5,), entries up to ±1000", "x = −1000"]
+    assert labels("hinge") == ["scores (2, 3), entries up to ±1000, labels = [1, 0]"]
+
+
+def test_what_was_tried_is_summed_up_in_one_line() -> None:
+    backward_of(ops.mul)(listed)
+    assert report_of("mul").lines()[1] == (
+        "Tried: scalars, arrays, broadcasting, nothing changed in place; 19 cases, each with 3 "
+        "seeds and random upstream gradients of both signs."
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "question"),
+    [
+        ({"q": 4, "f": 12}, "q: What is asked for is the value of q = x + y."),
+        ({"q": 3, "f": 12, "df/dq": 3}, "f: Does the output grow or shrink"),
+        ({"q": 3, "f": -12, "df/dq": 3, "df/dz": -3}, "df/dq: When only one input moves"),
+        ({"q": 3, "f": -12, "df/dq": 77, "df/dz": -3}, "df/dq: Which steps of the graph lie"),
+    ],
+)
+def test_the_question_belongs_to_the_first_number_that_is_wrong(
+    answer: dict[str, float], question: str
+) -> None:
+    assert report_of("by_hand", answer).question.startswith(question)
+
+
+def test_a_question_about_true_or_false_makes_sense() -> None:
+    report = report_of("staged_or_fused", {"same value": False})
+    assert report.question == "same value: What speaks for the other answer?"
+
+
+def test_the_opposite_sign_is_named_before_what_has_the_same_size() -> None:
+    report = report_of("neuron_by_hand", {"f": 0.73, "df/dw0": 0.2, "df/dx": 0.39, "df/dw1": 0.2})
+    assert "df/dw0: not yet (yours was 0.2). Looks like: wrong sign or" in report.where[0]
+    assert report.question == "df/dw0: Does the output grow or shrink when this input grows?"
+
+
+def test_sources_carry_the_titles_of_the_lectures() -> None:
+    assert "“A More Complicated Example”" in find("neuron_by_hand").reread
+    assert "“Exercise: Backprop”" in find("mlp_by_hand").reread
+    assert "“Vector-valued Functions”" in find("jacobians").reread
+
+
+# --- warnings ------------------------------------------------------------------------------------
+
+
+def logistic(wrap: str) -> Callable[[list[Any], Any], Any]:
+    """Return a forward rule that overflows on the way to a right result."""
+
+    def forward(ctx: list[Any], x: Any) -> Any:
+        with np.errstate(over=wrap):  # type: ignore[call-overload]
+            ctx.append(1.0 / (1.0 + np.exp(-x)))
+        return ctx[0]
+
+    return forward
+
+
+@pytest.mark.parametrize("before", ["warn", "ignore", "raise"])
+@pytest.mark.parametrize(("wrap", "right"), [("ignore", True), ("warn", False)])
+def test_an_overflow_counts_unless_the_answer_itself_expects_it(
+    before: str, wrap: str, right: bool
+) -> None:
+    whole("sigmoid", logistic(wrap), lambda c, g: (g * c[0] * (1 - c[0]),))
+    with np.errstate(all=before):  # type: ignore[call-overload]
+        report = examine(find("sigmoid"), ops.sigmoid)
+    assert report.facets["large numbers"] is right
+    assert report.facets["forward"]
+
+
+def test_an_overflow_counts_whatever_the_notebook_has_told_numpy() -> None:
+    def forward(ctx: list[Any], x: Any) -> Any:
+        ctx.append(1.0 / (1.0 + np.exp(-x)))
+        return ctx[0]
+
+    whole("sigmoid", forward, lambda c, g: (g * c[0] * (1 - c[0]),))
+    for before in ("warn", "ignore", "raise"):
+        with np.errstate(all=before):  # type: ignore[call-overload]
+            assert not examine(find("sigmoid"), ops.sigmoid).facets["large numbers"]
+
+
+@pytest.mark.parametrize(
+    ("category", "words", "counts"),
+    [
+        (RuntimeWarning, "overflow encountered in exp", True),
+        (RuntimeWarning, "invalid value encountered in multiply", True),
+        (RuntimeWarning, "divide by zero encountered in log", True),
+        (RuntimeWarning, "Mean of empty slice", False),
+        (DeprecationWarning, "overflow encountered in exp", False),
+        (UserWarning, "something harmless", False),
+    ],
+)
+def test_only_numpys_warnings_about_numbers_are_kept(
+    category: type[Warning], words: str, counts: bool
+) -> None:
+    def question() -> Observation:
+        warnings.warn(words, category, stacklevel=1)
+        return Observation()
+
+    assert ("warned" in observe(question).flags) is counts
+
+
+# --- the same at every call ----------------------------------------------------------------------
+
+
+DETERMINISTIC: list[tuple[str, Any, Rule]] = [
+    ("add_bias", lambda c, x, b: x + b, lambda c, g: (g, g[0])),
+    ("add_bias", lambda c, x, b: x + b, lambda c, g: g[0]),
+    ("softmax_cross_entropy", None, lambda c, g: (g * (c[0] - 1) / len(c[1]),)),
+    (
+        "norm_squared",
+        lambda c, W, x: c.extend((W, x)) or np.sqrt(np.sum((W @ x) ** 2)),
+        lambda c, g: (2 * g * np.outer(c[0] @ c[1], c[1]), 2 * g * c[0].T @ (c[0] @ c[1])),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "forward", "rule"), DETERMINISTIC)
+def test_what_is_the_same_at_every_call_is_not_called_another(
+    name: str, forward: Any, rule: Rule
+) -> None:
+    if forward is None:
+        backward_of(getattr(ops, name))(rule)
+    else:
+        whole(name, forward, rule)
+    exercise = find(name)
+    for case in exercise.cases(np.random.default_rng(0)):
+        seen = exercise.run(getattr(ops, name), case)
+        finding = exercise.judge(case, seen)
+        assert not seen.flags & {"second_call_differs", "mixed_up"}
+        assert "random" not in (*finding.mistakes, *finding.suspected)
 
 
 def test_a_finding_is_right_only_if_all_it_decides_is_right() -> None:

@@ -17,7 +17,7 @@ import pytest
 from course_autograd import Operation, backward_of, implements, ops
 from course_autograd.check import examine
 from course_autograd.exercises import Report, find
-from course_autograd.mistakes import CATALOGUE, from_error, from_flags, names_of
+from course_autograd.mistakes import CATALOGUE, TOGETHER, from_error, from_flags, names_of
 
 Rule = Callable[[Any, Any], Any]
 
@@ -122,6 +122,18 @@ def writes_into_row_view(ctx: Any, g: Any) -> Any:
     return spread * y, spread * x
 
 
+def rows_of_labels(ctx: Any, g: Any) -> Any:
+    p, labels = ctx[0].copy(), ctx[1]
+    p[labels] -= 1
+    return (g * p / len(labels),)
+
+
+def columns_of_labels(ctx: Any, g: Any) -> Any:
+    p, labels = ctx[0].copy(), ctx[1]
+    p[:, labels] -= 1
+    return (g * p / len(labels),)
+
+
 RULES: list[tuple[str, str, Rule]] = [
     # 1 upstream forgotten
     ("mul", "upstream", lambda c, g: (c[1], c[0])),
@@ -168,6 +180,8 @@ RULES: list[tuple[str, str, Rule]] = [
     # 12 wrong order, 13 own operand
     ("maximum", "swapped", lambda c, g: (g * (c[0] <= c[1]), g * (c[0] > c[1]))),
     ("matmul", "swapped", matmul_with(lambda a, b: (b, a))),
+    ("maximum", "masked_value", lambda c, g: (g * c[0] * (c[0] > c[1]), g * c[1] * (c[0] <= c[1]))),
+    ("maximum", "scalars_only", lambda c, g: (g, 0 * g) if c[0] > c[1] else (0 * g, g)),
     ("mul", "swapped own", lambda c, g: (g * c[0], g * c[1])),
     ("mul", "own", lambda c, g: (g * c[0], g * c[0])),
     # 14 sign
@@ -197,6 +211,13 @@ RULES: list[tuple[str, str, Rule]] = [
     # 20, 21 losses
     ("softmax_cross_entropy", "diagonal", lambda c, g: (g * c[0] * (1 - c[0]) / len(c[1]),)),
     ("softmax_cross_entropy", "label", lambda c, g: (g * c[0] / len(c[1]),)),
+    (
+        "softmax_cross_entropy",
+        "label_everywhere",
+        lambda c, g: (g * (c[0] - 1) / len(c[1]),),
+    ),
+    ("softmax_cross_entropy", "rows_columns", rows_of_labels),
+    ("softmax_cross_entropy", "rows_columns", columns_of_labels),
     ("hinge", "label", lambda c, g: (g * (c[0] > 0) / len(c[1]),)),
     (
         "hinge",
@@ -297,6 +318,10 @@ def squares(ctx: list[Any], W: Any, x: Any) -> Any:
     return np.sum((W @ x) ** 2)
 
 
+def rooted(ctx: list[Any], W: Any, x: Any) -> Any:
+    return np.sqrt(squares(ctx, W, x))
+
+
 def norm_with(change: Callable[[Any, Any], Any]) -> Rule:
     """Return a rule for norm_squared in which `change` distorts the two gradients."""
 
@@ -321,9 +346,14 @@ WHOLE: list[tuple[str, str, Callable[..., Any], Rule]] = [
     ("sigmoid", "factor", logistic, lambda c, g: (g * (1 - c[1]),)),
     ("sigmoid", "overflow", careless_logistic, lambda c, g: (g * c[0] * (1 - c[0]),)),
     ("add_bias", "unsummed", add_row, lambda c, g: (g, g)),
+    ("add_bias", "unsummed", add_row, lambda c, g: (g, g.copy())),
+    ("add_bias", "unsummed", add_row, lambda c, g: (g, 2 * g)),
+    ("add_bias", "unsummed", add_row, lambda c, g: (g, np.ones(g.shape))),
+    ("add_bias", "one_copy", add_row, lambda c, g: (g, g[0])),
     ("add_bias", "averaged", add_row, lambda c, g: (g, g.mean(axis=0))),
     ("add_bias", "axis", add_row, lambda c, g: (g, g.sum(axis=1))),
     ("add_bias", "shape", add_row, lambda c, g: (g, g.sum(axis=0, keepdims=True))),
+    ("norm_squared", "forward_value", rooted, norm_with(lambda W, x: (W, x))),
     ("norm_squared", "half", squares, norm_with(lambda W, x: (W / 2, x / 2))),
     ("norm_squared", "transposed", squares, norm_with(lambda W, x: (W.T, x))),
     ("norm_squared", "sign", squares, norm_with(lambda W, x: (W, -x))),
@@ -353,6 +383,34 @@ def test_a_rule_that_is_wrong_in_an_unknown_way_gets_no_name() -> None:
     assert report.fraction == 0.0
     assert report.mistake is None
     assert any("No mistake on our list" in line for line in report.lines())
+
+
+def test_the_output_s_shape_leads_to_the_question_about_copies() -> None:
+    report = whole_report("add_bias", add_row, lambda c, g: (g, g))
+    assert report.kind == CATALOGUE["unsummed"].kind
+    assert report.question == CATALOGUE["unsummed"].question
+
+
+def test_what_is_the_same_for_a_product_is_said_in_one_sentence() -> None:
+    report = rule_report("mul", lambda c, g: (g * c[0], g * c[1]))
+    assert "This fits" not in report.kind
+    assert "in each other's place" in report.kind
+    assert "own value" in report.kind
+    assert all(len(words) < 200 for pair in TOGETHER.values() for words in pair)
+    assert all(key in CATALOGUE for keys in TOGETHER for key in keys)
+
+
+def test_code_that_stops_in_an_unknown_way_is_asked_about_its_line() -> None:
+    report = rule_report("mul", lambda c, g: g.no_such_thing)
+    assert report.mistake is None
+    assert report.kind == "Your code stopped before there was a result to look at."
+    assert "in the line above" in report.question
+
+
+def test_a_label_used_as_a_row_is_asked_about_rows_and_columns() -> None:
+    report = rule_report("softmax_cross_entropy", rows_of_labels)
+    assert "IndexError" in report.where[0]
+    assert report.question.startswith("Rows and columns: which index chooses the row")
 
 
 def test_a_mistake_in_one_gradient_is_named_though_the_other_one_has_another() -> None:
@@ -404,6 +462,10 @@ def test_errors_and_flags_lead_to_known_mistakes() -> None:
     assert from_error("IndexError: list index out of range", "mul") == ("ctx",)
     assert from_error("ValueError: operands could not be broadcast", "matmul") == ("product",)
     assert from_error("ValueError: operands could not be broadcast", "sum") == ("axis",)
+    out_of_bounds = "IndexError: index 3 is out of bounds for axis 0 with size 3"
+    assert from_error(out_of_bounds, "softmax_cross_entropy") == ("rows_columns",)
+    assert from_error(out_of_bounds, "mul") == ()
+    assert from_error("KeyError: 'v'", "backpropagate") == ("left_out",)
     assert from_error("ZeroDivisionError: division by zero", "mul") == ()
     assert from_flags({"warned"}) == ()
     assert from_flags({"shares_memory", "changed_ctx"}) == ("changed_saved",)

@@ -35,6 +35,7 @@ FLAGS = (
     "changed_ctx",
     "shares_memory",
     "second_call_differs",
+    "mixed_up",
     "warned",
 )
 MAX_GRADIENTS = 64
@@ -252,6 +253,8 @@ class Finding:
         The answer has not been written yet.
     printed : str
         What the answer printed meanwhile.
+    stopped : bool
+        The answer ended in an error, so that there are no values to be explained.
     """
 
     label: str
@@ -263,6 +266,7 @@ class Finding:
     suspected: tuple[str, ...] = ()
     undone: bool = False
     printed: str = ""
+    stopped: bool = False
 
     @property
     def right(self) -> bool:
@@ -321,6 +325,10 @@ class Exercise(ABC):
             f"Write {self.name} in its cell (assignment {self.assignment}); run that cell and "
             "check again."
         )
+
+    def question(self, result: str) -> str:  # noqa: ARG002
+        """Ask something about a wrong result for which no mistake is known."""
+        return "Which steps of the graph lie between this value and the output?"
 
     def unanswered(self) -> Finding:
         """Return the finding for an answer that is not there."""

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from course_autograd.exercises.base import CLEAN, Array, Case, Finding, Observation
-from course_autograd.exercises.functions import FunctionExercise, as_number, broken, explained, near
+from course_autograd.exercises.functions import (
+    FunctionExercise,
+    as_number,
+    broken,
+    explained,
+    kind_of,
+    near,
+)
 from course_autograd.exercises.values import number_words, plain_answer
 
 Parents = Mapping[str, Sequence[str]]
@@ -78,8 +85,8 @@ class Backpropagate(FunctionExercise):
         flags = set() if (order, parents, local) == given.plain() else {"changed_inputs"}
         if not isinstance(result, Mapping):
             return broken(
-                "backpropagate must return a dict from node names to numbers, got a "
-                f"{type(result).__name__}."
+                "backpropagate must return a dict from node names to numbers, got "
+                f"{kind_of(result)}."
             )
         answers = {node: plain_answer(result.get(node)) for node in given.order}
         return Observation(answers=answers, flags=frozenset(flags))
@@ -91,11 +98,14 @@ class Backpropagate(FunctionExercise):
         passed = {case.facet: True, CLEAN: not observation.flags & {"changed_inputs"}}
         facts: list[str] = []
         numbers = []
+        left_out = 0
         for node, right in zip(graph.order, truth, strict=True):
             given = observation.answers.get(node)
             number = as_number(given)
-            numbers.append(np.nan if number is None else number)
+            # A node that was left out is compared as 0: another mistake may show in the others.
+            numbers.append(0.0 if given is None else np.nan if number is None else number)
             if given is None:
+                left_out += 1
                 facts.append(f"node {node} has no gradient in your dict; every node gets one")
             elif number is None:
                 facts.append(f"the gradient of node {node}: expected a number, got {given}")
@@ -105,14 +115,16 @@ class Backpropagate(FunctionExercise):
         passed[case.facet] = not facts
         fits, refuted = explained(np.array(numbers), graph.predictions(), 1e-9)
         named: tuple[str, ...] = ()
+        if left_out and left_out == len(facts):
+            named = ("left_out",)
         if not passed[CLEAN]:
             facts.append("your function changed the lists or dicts it was given")
-            named = ("changed_saved",)
+            named = named or ("changed_saved",)
         return Finding(
             case.label,
             passed,
             tuple(facts[:3]),
-            {} if passed[case.facet] else {"nodes": fits},
+            {} if passed[case.facet] or named else {"nodes": fits},
             {"nodes": refuted} if passed[case.facet] else {},
             named,
             printed=observation.printed,

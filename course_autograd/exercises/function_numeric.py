@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from course_autograd.exercises.base import CLEAN, Array, Case, Finding, Observation
-from course_autograd.exercises.functions import FunctionExercise, broken, explained
+from course_autograd.exercises.functions import FunctionExercise, broken, explained, kind_of
 from course_autograd.exercises.observe import float_array
 from course_autograd.exercises.operation_exercise import worst_entry
 from course_autograd.numeric import jacobian
@@ -71,7 +71,7 @@ class NumericGradient(FunctionExercise):
         output = float_array(result)
         if output is None:
             return broken(
-                f"numeric_gradient must return an array of numbers, got a {type(result).__name__}."
+                f"numeric_gradient must return an array of numbers, got {kind_of(result)}."
             )
         return Observation(output=output, flags=frozenset(flags))
 

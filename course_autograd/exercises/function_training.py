@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from course_autograd import ops
 from course_autograd.exercises.base import Array, Case, Finding, Observation
-from course_autograd.exercises.functions import FunctionExercise, as_number, broken, explained, near
+from course_autograd.exercises.functions import (
+    FunctionExercise,
+    as_number,
+    broken,
+    explained,
+    kind_of,
+    near,
+)
 from course_autograd.exercises.observe import float_array
 from course_autograd.exercises.values import number_words, plain_answer
 from course_autograd.nn import Module, Parameter
 from course_autograd.numeric import evaluate, jacobian
 from course_autograd.optim import SGD
-from course_autograd.tensor import Tensor
+from course_autograd.tensor import Tensor, computation_order
 
 ALONE, WITH, CONNECTED = "the hinge loss", "the regularisation term", "connected with W"
 
@@ -28,45 +36,62 @@ class RegularisedHinge(FunctionExercise):
     facets = (ALONE, WITH, CONNECTED)
 
     def cases(self, rng: np.random.Generator) -> list[Case]:
-        """Draw examples, weights and labels; without and with a regularisation term."""
+        """Draw examples, two sets of weights, labels; without and with a regularisation term."""
         cases = []
         for facet, lam in ((ALONE, 0.0), (WITH, 0.3), (WITH, 1.7)):
             for rows, size, classes in ((4, 3, 5), (2, 5, 3)):
-                arrays = (rng.normal(size=(rows, size)), rng.normal(size=(size, classes)))
+                weights = (size, classes)
+                arrays = (rng.normal(size=(rows, size)), *rng.normal(size=(2, *weights)))
                 options = {"labels": rng.integers(0, classes, rows), "lam": lam}
                 label = f"x {(rows, size)}, W {(size, classes)}, lam = {lam:g}"
                 cases.append(Case(facet, label, arrays, options))
         return cases
 
     def ask(self, answer: Any, case: Case) -> Observation:
-        """Call the function with tensors; read its value and whether W is above it."""
-        x, W = Tensor(case.arrays[0], "x", requires_grad=False), Tensor(case.arrays[1], "W")
-        result = answer(x, W, np.array(case.options["labels"]), case.options["lam"])
+        """Call the function with two W; compute the first graph once more, with the second W.
+
+        Where the graph is complete, both ways to the second value end at the same number. What
+        was computed beside the graph stays as it was at the first W.
+        """
+        x, start, moved = case.arrays
+        W = Tensor(start, "W")
+
+        def ask_at(weights: Tensor) -> Any:
+            data = Tensor(x, "x", requires_grad=False)
+            return answer(data, weights, np.array(case.options["labels"]), case.options["lam"])
+
+        result = ask_at(W)
         if not isinstance(result, Tensor):
-            return broken(
-                f"regularised_hinge must return a scalar Tensor, got a {type(result).__name__}."
-            )
-        return Observation(output=float_array(result.value), answers={"W": _above(result, W)})
+            return broken(f"regularised_hinge must return a scalar Tensor, got {kind_of(result)}.")
+        again = ask_at(Tensor(moved, "W"))
+        return Observation(
+            output=float_array(result.value),
+            raw=(
+                float_array(replayed(result, W, moved)),
+                float_array(again.value if isinstance(again, Tensor) else again),
+            ),
+        )
 
     def compare(self, case: Case, observation: Observation) -> Finding:
-        """Compare the value with that of the declared forward rules."""
+        """Compare the value with that of the declared forward rules, and the two ways to it."""
         found = observation.output
-        hinge, squares, absolute = self._terms(case)
+        x, W = case.arrays[:2]
+        hinge, squares, absolute = self._terms(case, W)
         lam = float(case.options["lam"])
-        passed = {case.facet: True, CONNECTED: observation.answers.get("W") is True}
+        value_is_right, connected = True, self._connected(observation)
         facts: list[str] = []
         fits: tuple[str, ...] = ()
         named: tuple[str, ...] = ()
         if found is None or found.shape != ():
             came = "no number" if found is None else f"shape {found.shape}"
             facts.append(f"expected a scalar, shape (), got {came}")
-            passed[case.facet] = False
+            value_is_right = False
             named = ("shape",)
         elif not near(found, hinge + lam * squares):
-            passed[case.facet] = False
+            value_is_right = False
             yours, wanted = number_words(float(found)), number_words(hinge + lam * squares)
             facts.append(f"the value: yours {yours}, expected {wanted}")
-            others = (squares**0.5, absolute, squares / case.arrays[1].size)
+            others = (squares**0.5, absolute, squares / W.size)
             fits, _ = explained(
                 found,
                 {
@@ -77,41 +102,66 @@ class RegularisedHinge(FunctionExercise):
                         np.array(hinge + squares),
                         *(np.array(hinge + lam * one) for one in others),
                     ),
-                    "unaveraged": (np.array(hinge * len(case.arrays[0]) + lam * squares),),
+                    "unaveraged": (np.array(hinge * len(x) + lam * squares),),
                 },
                 1e-9,
             )
-        if not passed[CONNECTED]:
-            facts.append("W is not among the tensors that the result was computed from")
-            named = named or ("detached",)
+        if not connected:
+            facts.append("with another W, your function and its graph end at different values")
+            if value_is_right:
+                named = self._detached(case, observation)
         return Finding(
             case.label,
-            passed,
+            {case.facet: value_is_right, CONNECTED: connected},
             tuple(facts),
-            {} if passed[case.facet] or named else {"value": fits},
+            {} if value_is_right or named else {"value": fits},
             mistakes=named,
             printed=observation.printed,
         )
 
-    def _terms(self, case: Case) -> tuple[float, float, float]:
+    @staticmethod
+    def _connected(observation: Observation) -> bool:
+        """Whether the graph, computed once more, ends where the function itself does."""
+        if len(observation.raw) != 2:
+            return False
+        followed, called = observation.raw
+        return followed is not None and called is not None and near(followed, called)
+
+    def _detached(self, case: Case, observation: Observation) -> tuple[str, ...]:
+        """Say which of the two terms stayed at the first W."""
+        followed = observation.raw[0] if observation.raw else None
+        lam = float(case.options["lam"])
+        before, after = (self._terms(case, W) for W in case.arrays[1:])
+        stayed = {
+            "detached": (np.array(before[0] + lam * before[1]),),
+            # A term added to the value itself is not even computed again.
+            "term_detached": (np.array(after[0] + lam * before[1]), np.array(after[0])),
+            "scores_detached": (np.array(before[0] + lam * after[1]),),
+        }
+        if followed is None:
+            return ("detached",)
+        # With λ = 0 the second term says nothing, and two of the three are the same number.
+        return explained(followed, stayed, 1e-9)[0]
+
+    def _terms(self, case: Case, W: Array) -> tuple[float, float, float]:
         """Return the hinge loss, the sum of squares of W and the sum of its absolute values."""
-        x, W = case.arrays
         labels = {"labels": case.options["labels"]}
-        loss = float(evaluate(ops.hinge.declared_forward, [x @ W], labels))
+        loss = float(evaluate(ops.hinge.declared_forward, [case.arrays[0] @ W], labels))
         return loss, float(np.sum(W**2)), float(np.sum(np.abs(W)))
 
 
-def _above(root: Tensor, wanted: Tensor) -> bool:
-    """Whether `root` was computed from `wanted`."""
-    waiting, seen = [root], {root}
-    while waiting:
-        node = waiting.pop()
-        if node is wanted:
-            return True
-        new = [parent for parent in node.parents if parent not in seen]
-        seen.update(new)
-        waiting.extend(new)
-    return False
+def replayed(root: Tensor, leaf: Tensor, value: Array) -> Any:
+    """Compute the graph of `root` once more, with another value in one leaf, and return its value.
+
+    Every node runs the forward rule its operation declares, on what is kept in the graph.
+    """
+    values: dict[Tensor, Any] = {leaf: np.array(value)}
+    for node in computation_order(root):
+        given = [
+            values.get(one, one.value) if isinstance(one, Tensor) else one for one in node.inputs
+        ]
+        values[node] = node.operation.declared_forward([], *given, **(node.options or {}))
+    return values.get(root, root.value)
 
 
 LOSS, MOVES, CLEARS = "returns the loss", "moves the parameters", "clears old gradients"
@@ -146,7 +196,8 @@ class TrainStep(FunctionExercise):
                 rng.normal(size=(rows, columns)),
                 rng.normal(size=columns),
             )
-            label = f"a model with {columns} parameters and {rows} examples, two calls"
+            many = f"{columns} parameter{'s' if columns != 1 else ''}"
+            label = f"a model with {many} and {rows} examples, two calls"
             cases.append(Case(LOSS, label, arrays, {"lr": float(rng.uniform(0.05, 0.4))}))
         return cases
 
@@ -195,7 +246,11 @@ class TrainStep(FunctionExercise):
                 if near(number, loss_at(first), 1e-6):
                     named.append("loss_after")
             else:
-                facts.append(f"expected the loss as a number, got {given or 'nothing'}")
+                facts.append(f"expected the loss as a number, got {given or 'nothing (None)'}")
+                if given is None:
+                    named.append("returned_nothing")
+                elif given == plain_answer(Tensor(0.0)):
+                    named.append("returned_tensor")
         passed[MOVES] = near(moved, first, 1e-7)
         if not passed[MOVES]:
             ways = {
@@ -224,11 +279,4 @@ class TrainStep(FunctionExercise):
         finding = super().judge(case, observation)
         if observation.error is None:
             return finding
-        return Finding(
-            finding.label,
-            dict.fromkeys(self.facets, False),
-            finding.facts,
-            mistakes=finding.mistakes,
-            undone=finding.undone,
-            printed=finding.printed,
-        )
+        return replace(finding, passed=dict.fromkeys(self.facets, False))

@@ -65,6 +65,7 @@ class FunctionExercise(Exercise):
             mistakes=from_error(error.message, self.name),
             undone=error.kind == "undone",
             printed=observation.printed,
+            stopped=error.kind == "exception",
         )
 
     @abstractmethod
@@ -75,6 +76,11 @@ class FunctionExercise(Exercise):
 def broken(message: str) -> Observation:
     """Return the observation of a result that is none: one sentence says what it should be."""
     return Observation(error=Trouble("contract", message))
+
+
+def kind_of(result: Any) -> str:
+    """Say what a function returned, in words that end a sentence."""
+    return "nothing (None)" if result is None else f"a {type(result).__name__}"
 
 
 def as_number(answer: Answer) -> float | None:

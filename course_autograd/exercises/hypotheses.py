@@ -79,6 +79,12 @@ def own(e: Evidence, i: int) -> Prediction:
         yield "", e.upstream * e.spread(i)
 
 
+def masked_value(e: Evidence, i: int) -> Prediction:
+    """The right gradient times the input's value; makes sense where an input wins or loses."""
+    if e.name == "maximum" and e.local is not None:
+        yield "", e.local[i] * e.upstream * e.spread(i)
+
+
 def double(e: Evidence, i: int) -> Prediction:
     """Twice the truth."""
     yield "", 2.0 * e.truth[i]
@@ -146,14 +152,20 @@ def product(e: Evidence, i: int) -> Prediction:
 
 
 def unsummed(e: Evidence, i: int) -> Prediction:
-    """One gradient per copy of the input, not added up."""
-    if e.broadcasts or e.inputs[i].shape == e.output.shape:
+    """One gradient per copy of the input, not added up: the output's shape tells."""
+    found, shape = e.raw[i], e.inputs[i].shape
+    if e.broadcasts or found is None or found.shape != e.output.shape or found.ndim <= len(shape):
         return
-    found = e.raw[i]
-    if found is not None and found.shape == e.output.shape and found.ndim > e.inputs[i].ndim:
-        axes = tuple(range(found.ndim - e.inputs[i].ndim))
-        if same(found.sum(axis=axes), e.truth[i]):
-            yield "", found
+    if shape == found.shape[found.ndim - len(shape) :]:
+        yield "", found
+
+
+def one_copy(e: Evidence, i: int) -> Prediction:
+    """The upstream of one copy of the input, the others lost."""
+    if not e.broadcasts and e.upstream.ndim == e.inputs[i].ndim + 1:
+        for row in e.upstream:
+            if row.shape == e.inputs[i].shape:
+                yield "", row
 
 
 def axis(e: Evidence, i: int) -> Prediction:
@@ -200,6 +212,7 @@ GENERAL: tuple[tuple[str, Hypothesis], ...] = (
     ("sign", sign),
     ("swapped", swapped),
     ("own", own),
+    ("masked_value", masked_value),
     ("double", double),
     ("half", half),
     ("unsummed", unsummed),
@@ -207,6 +220,7 @@ GENERAL: tuple[tuple[str, Hypothesis], ...] = (
     ("averaged", averaged),
     ("unaveraged", unaveraged),
     ("product", product),
+    ("one_copy", one_copy),
     ("axis", axis),
     ("point", point),
     ("value", value),
@@ -233,6 +247,8 @@ def explain(e: Evidence, position: int) -> tuple[tuple[str, ...], tuple[str, ...
             name = f"{key}:{note}" if note else key
             outcomes[name] = outcomes.get(name, False) or e.agrees(position, prediction)
     fits = tuple(name for name, fit in outcomes.items() if fit)
+    if "unsummed" in fits and found.size != e.inputs[position].size:
+        fits = ("unsummed",)  # before anything else: the values mean nothing yet
     return fits, tuple(name for name, fit in outcomes.items() if not fit)
 
 

@@ -17,6 +17,7 @@ from course_autograd.exercises.plain import plain_array
 
 MAX_MESSAGE = 300
 MAX_PRINTED = 200
+NUMERIC_WARNINGS = ("overflow", "invalid value", "divide by zero")
 MAX_RAW = 200_000  # entries: larger arrays cannot be any gradient asked for here
 
 
@@ -37,9 +38,14 @@ class _Head(io.TextIOBase):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[tuple[_Head, list[Any]]]:
-    """Catch what is printed and warned."""
+    """Catch what is printed and warned.
+
+    NumPy warns as it does in a fresh notebook, whatever was set with ``np.seterr`` before. A rule
+    that uses ``np.errstate`` inside knows what it does.
+    """
     head = _Head()
     with (
+        np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"),
         contextlib.redirect_stdout(head),
         contextlib.redirect_stderr(_Head()),
         warnings.catch_warnings(record=True) as caught,
@@ -60,8 +66,15 @@ def observe(question: Callable[[], Observation]) -> Observation:
             undone = type(error) in (NotImplementedError, UndoneExerciseError)
             kind = "undone" if undone else "exception"
             seen = Observation(error=Trouble(kind, message_of(error), line_of(error)))
-    flags = seen.flags | ({"warned"} if caught else frozenset())
+    flags = seen.flags | ({"warned"} if any(map(_of_numbers, caught)) else frozenset())
     return replace(seen, flags=flags, printed=head.kept)
+
+
+def _of_numbers(caught: Any) -> bool:
+    """Whether a warning is NumPy's about a result that is no finite number."""
+    if not issubclass(caught.category, RuntimeWarning):
+        return False
+    return any(words in str(caught.message) for words in NUMERIC_WARNINGS)
 
 
 def message_of(error: BaseException, *, bare: bool = False) -> str:

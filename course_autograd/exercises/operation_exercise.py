@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,8 @@ class OperationExercise(Exercise):
                 case = self._case("kinks", kink.inputs, kink.options, rng, kind="kink", sign=sign)
                 cases.append(case)
         for extreme in self.domain.extremes:
-            cases.append(self._case("large numbers", extreme.inputs, extreme.options, rng, sign=1))
+            case = self._case("large numbers", extreme.inputs, extreme.options, rng, sign=1)
+            cases.append(replace(case, label=self._label(case.arrays, case.options, sizes=True)))
         return cases
 
     def _case(
@@ -147,11 +149,18 @@ class OperationExercise(Exercise):
         both = np.stack([case.upstream, other])
         return Case(facet, label, case.arrays, case.options, both, "graph")
 
-    def _label(self, arrays: tuple[Array, ...], options: Mapping[str, Any]) -> str:
-        shapes = [
-            f"{name} {array.shape}" if array.ndim else f"{name} a number"
-            for name, array in zip(self.names, arrays, strict=True)
-        ]
+    def _label(
+        self, arrays: tuple[Array, ...], options: Mapping[str, Any], *, sizes: bool = False
+    ) -> str:
+        """Return a case in words; with `sizes`, also how large its entries are."""
+        shapes = []
+        for name, array in zip(self.names, arrays, strict=True):
+            words = f"{name} {array.shape}" if array.ndim else f"{name} a number"
+            if sizes and array.ndim:
+                words += f", entries up to ±{np.max(np.abs(array)):g}"
+            elif sizes:
+                words = f"{name} = {number_words(float(array))}"
+            shapes.append(words)
         constants = [
             f"{name} = {value.tolist() if isinstance(value, np.ndarray) else value}"
             for name, value in options.items()
@@ -243,9 +252,23 @@ class OperationExercise(Exercise):
         operation.forward([], *(as_engine(DECOY * array) for array in case.arrays), **options)
         backpropagate(first, as_engine(case.upstream[0]))
         backpropagate(second, as_engine(case.upstream[1]))
-        return Observation(
-            output=float_array(first.value), gradients=float_arrays([leaf.grad for leaf in leaves])
+        gradients = float_arrays([leaf.grad for leaf in leaves])
+        alone = [self._alone(operation, case, upstream) for upstream in case.upstream]
+        apart = len(alone[0]) != len(gradients) or not all(
+            map(_agree, gradients, (_sum(*both) for both in zip(*alone, strict=True)))
         )
+        return Observation(
+            output=float_array(first.value),
+            gradients=gradients,
+            flags=frozenset({"mixed_up"} if apart else ()),
+        )
+
+    def _alone(self, operation: Any, case: Case, upstream: Array) -> tuple[Array | None, ...]:
+        """Return the gradients of one use of the operation with nothing else in between."""
+        leaves = [Tensor(array) for array in case.arrays]
+        options = {name: _copied(value) for name, value in case.options.items()}
+        backpropagate(apply(operation, tuple(leaves), options), as_engine(upstream))
+        return float_arrays([leaf.grad for leaf in leaves])
 
     # --- judging -----------------------------------------------------------------------------
 
@@ -281,13 +304,15 @@ class OperationExercise(Exercise):
             wrong = self._wrong_inputs(case, observation, measured, facts)
             if wrong:
                 passed[case.facet] = False
+            elif error is None and not certain and not passed.get(FORWARD, True):
+                certain = ("forward_value",)
             if case.kind == "smooth":
                 fits, refuted = self._explain(case, observation, measured, wrong, error)
         side_effects = from_flags(observation.flags)
         if side_effects:
             passed[CLEAN] = False
             facts += [f"{CATALOGUE[key].name}" for key in side_effects if not facts]
-        only_graph = ("random",) if case.kind == "graph" and error is None else ()
+        mixed_up = ("random",) if "mixed_up" in observation.flags else ()
         return Finding(
             case.label,
             passed,
@@ -295,7 +320,7 @@ class OperationExercise(Exercise):
             fits,
             refuted,
             certain,
-            side_effects or only_graph,
+            side_effects or mixed_up,
             printed=observation.printed,
         )
 
@@ -315,6 +340,7 @@ class OperationExercise(Exercise):
             mistakes=from_error(error.message, self.name) if error.kind == "exception" else (),
             undone=error.kind == "undone",
             printed=observation.printed,
+            stopped=error.kind == "exception",
         )
 
     def _value_is_right(
@@ -477,6 +503,10 @@ def _agree(left: Array | None, right: Array | None) -> bool:
     if left.shape != right.shape:
         return False
     return equal(left, right) or bool(np.allclose(left, right, rtol=1e-12, atol=0, equal_nan=True))
+
+
+def _sum(left: Array | None, right: Array | None) -> Array | None:
+    return None if left is None or right is None else left + right
 
 
 def _plain_option(value: Any) -> Any:

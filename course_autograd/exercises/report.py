@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from course_autograd.exercises.base import CLEAN, Exercise, Finding
-from course_autograd.mistakes import names_of
+from course_autograd.mistakes import TOGETHER, names_of
 
 WIDTH = 240  # characters of a line
 ALL_STEPS = 4
 MOST_FACTS = 6
 UNKNOWN = "No mistake on our list explains all of these values."
-BETWEEN = "Which steps of the graph lie between this value and the output?"
+STOPPED = "Your code stopped before there was a result to look at."
+SHAPES_THERE = "What do the names in the line above hold there: which type, which shape?"
 SMALLEST = "Take the smallest case above, work it out on paper, and compare line by line."
 
 
@@ -118,14 +119,18 @@ def score(exercise: Exercise, findings: Sequence[Finding]) -> Report:
         kind, question, reread = "", "", ""
     elif exercise.kind == "values":  # each number has said already what it looks like
         kind, reread = "", exercise.reread
-        question = mistakes[0].question if mistakes else BETWEEN
+        question = _first_question(exercise, wrong[0])
+    elif not mistakes and all(one.stopped for one in wrong):
+        kind, question, reread = STOPPED, SHAPES_THERE, exercise.reread
     elif not mistakes:
         kind, question, reread = UNKNOWN, SMALLEST, exercise.reread
     else:
-        kind = mistakes[0].kind
-        if len(mistakes) > 1:
+        kind, question = mistakes[0].kind, mistakes[0].question
+        if frozenset(keys) in TOGETHER:
+            kind, question = TOGETHER[frozenset(keys)]
+        elif len(mistakes) > 1:
             kind = f"This fits {'; or '.join(one.name for one in mistakes[:3])}. " + kind
-        question, reread = mistakes[0].question, exercise.reread or mistakes[0].reread
+        reread = exercise.reread or mistakes[0].reread
     return Report(
         exercise=exercise.name,
         fraction=0.0 if undone else min(1.0, fraction),
@@ -140,6 +145,14 @@ def score(exercise: Exercise, findings: Sequence[Finding]) -> Report:
         undone=undone,
         printed=next((one.printed for one in wrong if one.printed), ""),
     )
+
+
+def _first_question(exercise: Exercise, finding: Finding) -> str:
+    """Return the question about the first number that is wrong, with its key."""
+    for key, fits in finding.fits.items():
+        mistakes = names_of(fits)
+        return f"{key}: {mistakes[0].question if mistakes else exercise.question(key)}"
+    return ""
 
 
 def _passes(outcomes: list[bool]) -> bool:
@@ -166,13 +179,11 @@ def _where(
 
 
 def _tried(exercise: Exercise, findings: Sequence[Finding]) -> str:
-    labels = list(dict.fromkeys(one.label for one in findings if one.label))
     parts = ", ".join(words(facet) for facet in exercise.facets)
-    if not labels:
+    if not any(one.label for one in findings):
         return parts
-    few = labels[:3] + (["…"] if len(labels) > 3 else [])
     how = f", {exercise.how}" if exercise.how else ""
-    return f"{parts}; {len(findings)} cases{how}, such as {'; '.join(few)}"
+    return f"{parts}; {len(findings)} cases{how}"
 
 
 # --- which mistake ----------------------------------------------------------------------------

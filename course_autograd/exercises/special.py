@@ -119,6 +119,27 @@ def cross_entropy_label(e: Evidence) -> Prediction:
         yield note, e.upstream * _softmax(scores) * scale
 
 
+def cross_entropy_everywhere(e: Evidence) -> Prediction:
+    """Every column treated like that of the label."""
+    _, hot, scales = _rows(e)
+    for note, scale in scales:
+        yield note, (e.truth[0] * len(hot) - e.upstream * (1 - hot)) * scale
+
+
+def cross_entropy_rows(e: Evidence) -> Prediction:
+    """The labels taken for numbers of rows, or their columns changed in all rows."""
+    _, hot, scales = _rows(e)
+    labels = e.options["labels"]
+    for note, scale in scales:
+        whole = e.truth[0] * len(hot) + e.upstream * hot
+        if np.max(labels) < len(hot):
+            rows = np.zeros(hot.shape)
+            rows[labels] = 1.0
+            yield note, (whole - e.upstream * rows) * scale
+        if len(hot) > 1:
+            yield note, (whole - e.upstream * hot.max(axis=0)) * scale
+
+
 def cross_entropy_axis(e: Evidence) -> Prediction:
     """Probabilities taken down the columns."""
     scores, hot, scales = _rows(e)
@@ -173,6 +194,8 @@ SPECIAL: dict[str, tuple[tuple[str, Special], ...]] = {
     "softmax_cross_entropy": (
         ("softmax_axis", cross_entropy_axis),
         ("label", cross_entropy_label),
+        ("label_everywhere", cross_entropy_everywhere),
+        ("rows_columns", cross_entropy_rows),
         ("diagonal", cross_entropy_diagonal),
     ),
     "hinge": (

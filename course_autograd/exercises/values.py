@@ -80,6 +80,15 @@ class ValuesExercise(Exercise):
         """Return the dict of this exercise's name."""
         return namespace.get(self.name)
 
+    def question(self, result: str) -> str:
+        """Ask about the steps to the output, or, for a value, about what goes into it."""
+        (key,) = (one for one in self.keys if one.name == result)
+        if isinstance(key.truth(), bool):
+            return "What speaks for the other answer?"
+        if "/d" in key.name or "gradient" in key.says:
+            return super().question(result)
+        return f"What is asked for is {key.says}. Which numbers go into it, and how?"
+
     def cases(self, rng: np.random.Generator) -> list[Case]:  # noqa: ARG002
         """Return the one case there is: the numbers of the notebook."""
         return [Case("values", "", kind="values")]
@@ -185,7 +194,8 @@ def recognised(given: Answer, key: Key) -> tuple[str, ...]:
     }
     if close(given, -truth, key.tolerance) and abs(truth) > key.tolerance:
         named.add("sign")
-    return tuple(sorted(named))
+    # The sign first: it is the smallest step from a wrong number to the right one.
+    return tuple(sorted(named, key=lambda mistake: (mistake != "sign", mistake)))
 
 
 def as_tuple(numbers: Numbers) -> tuple[float, ...]:
@@ -418,7 +428,7 @@ NEURON_BY_HAND = ValuesExercise(
             {"upstream": lambda: 1.0, "factor": lambda: _neuron(W0, X0, W1)},
         ),
     ),
-    "part 1: the neuron step by step (JHU EN.601.482, “Another Example”)",
+    "part 1: the neuron step by step (JHU EN.601.482, “A More Complicated Example”)",
 )
 
 STAGES = ("mul", "add", "negate", "exp", "add", "reciprocal")
@@ -527,7 +537,7 @@ JACOBIANS = ValuesExercise(
         ),
         Key("diagonal", "is that Jacobian diagonal? True or False", lambda: True),
     ),
-    "the part on how large Jacobians are (JHU EN.601.482, “Vectorized operations”)",
+    "the part on how large Jacobians are (JHU EN.601.482, “Vector-valued Functions”)",
 )
 
 # --- 04_mlp ----------------------------------------------------------------------
@@ -552,7 +562,7 @@ MLP_BY_HAND = ValuesExercise(
         Key("dH/dx", "the gradient at x", lambda: _at_layer("x"), wrong={"own": lambda: 3.0}),
         Key("dH/db", "the gradient at b", lambda: _at_layer("b"), wrong={"own": lambda: 7.0}),
     ),
-    "part 1: one neuron by hand (CS4787, lecture 4, “Exercise 1”)",
+    "part 1: one neuron by hand (CS4787, lecture 4, “Exercise: Backprop”)",
 )
 
 VALUES = (
