@@ -1,8 +1,9 @@
 """Computation graphs and backpropagation, one operation at a time."""
 
 from course_autograd import data, graph, nn, ops, optim
-from course_autograd.check import check, progress
-from course_autograd.draw import draw
+from course_autograd.check import check, progress, ready
+from course_autograd.draw import draw, show
+from course_autograd.graph import tell
 from course_autograd.operation import Operation, backward_of, implements, reset_rules, tensor_op
 from course_autograd.tensor import Tensor, no_grad
 
@@ -20,6 +21,9 @@ __all__ = [
     "ops",
     "optim",
     "progress",
+    "ready",
     "reset_rules",
+    "show",
+    "tell",
     "tensor_op",
 ]

@@ -68,12 +68,16 @@ def examine(exercise: Exercise, answer: Any, *, seed: int = 0) -> Report:
     """Put all questions of an exercise to `answer` here and now, and return the report."""
     if answer is None:
         return score(exercise, [exercise.unanswered()])
-    cases = exercise.cases(np.random.default_rng(seed))
-    return score(exercise, [exercise.judge(case, exercise.run(answer, case)) for case in cases])
+    with np.errstate(all="ignore"):  # whatever np.seterr was told to do in the notebook
+        cases = exercise.cases(np.random.default_rng(seed))
+        findings = [exercise.judge(case, exercise.run(answer, case)) for case in cases]
+    return score(exercise, findings)
 
 
-def progress(assignment: str, namespace: Mapping[str, Any]) -> None:
-    """Print which exercises of an assignment are right, and which are still open.
+def progress(
+    assignment: str, namespace: Mapping[str, Any], *, points: Mapping[str, float] | None = None
+) -> None:
+    """Print which exercises of an assignment are right, which are still open, and the points.
 
     Parameters
     ----------
@@ -81,19 +85,28 @@ def progress(assignment: str, namespace: Mapping[str, Any]) -> None:
         Such as ``"01_chain_rule"``.
     namespace : mapping
         Where the answers are: write ``globals()``.
+    points : mapping of str to number, optional
+        The points of each exercise, in the order in which they are to be shown.
 
     Raises
     ------
     CheckTargetError
-        If there is no such assignment.
+        If there is no such assignment, or `points` names something that is no exercise of it.
     """
-    chosen = [one for one in exercises().values() if one.assignment == assignment]
+    chosen = {one.name: one for one in exercises().values() if one.assignment == assignment}
     if not chosen:
         known = ", ".join(dict.fromkeys(one.assignment for one in exercises().values()))
         raise CheckTargetError(f"progress: expected one of {known}, got {assignment!r}.")
-    width = max(len(one.name) for one in chosen)
-    for one in chosen:
-        report = examine(one, one.find_answer(namespace))
+    unknown = [name for name in points or () if name not in chosen]
+    if unknown:
+        raise CheckTargetError(
+            f"progress: {', '.join(unknown)}: no exercise of {assignment}. There are: "
+            f"{', '.join(chosen)}."
+        )
+    width = max(map(len, chosen))
+    earned = 0.0
+    for name in points or chosen:
+        report = examine(chosen[name], chosen[name].find_answer(namespace))
         state = (
             "right"
             if report.right
@@ -101,7 +114,56 @@ def progress(assignment: str, namespace: Mapping[str, Any]) -> None:
             if report.undone
             else f"open: {report.fraction:.0%} of the points so far"
         )
-        print(f"{one.name:{width}}  {state}")  # noqa: T201
+        if points is not None:
+            own = round(points[name] * report.fraction, 2)
+            earned += own
+            state = f"{own:>4g} of {points[name]:g}  {state}"
+        print(f"{name:{width}}  {state}")  # noqa: T201
+    if points is not None:
+        print(f"{'together':{width}}  {earned:>4g} of {sum(points.values()):g} points")  # noqa: T201
+
+
+def ready(names: str, namespace: Mapping[str, Any]) -> bool:
+    """Whether these exercises have been written; if not, say which one comes first.
+
+    Cells that use a student's own functions ask here, instead of ending in the error of a stub.
+
+    Parameters
+    ----------
+    names : str
+        Names of exercises, with blanks between them: ``"relu train_step"``.
+    namespace : mapping
+        Where the answers are: write ``globals()``.
+
+    Returns
+    -------
+    bool
+        True if all of them have an answer, right or wrong.
+
+    Raises
+    ------
+    CheckTargetError
+        If there is no such exercise.
+    """
+    every = exercises()
+    for name in names.split():
+        if name not in every:
+            known = ", ".join(every)
+            raise CheckTargetError(f"ready: no exercise is called {name!r}. There are: {known}.")
+        if not _is_written(every[name], namespace):
+            print(f"This cell needs your {name}. {every[name].todo()}")  # noqa: T201
+            return False
+    return True
+
+
+def _is_written(exercise: Exercise, namespace: Mapping[str, Any]) -> bool:
+    """Whether there is an answer, and more than the stub: one question tells."""
+    answer = exercise.find_answer(namespace)
+    if answer is None:
+        return False
+    with np.errstate(all="ignore"):
+        case = exercise.cases(np.random.default_rng(0))[0]
+        return not exercise.judge(case, exercise.run(answer, case)).undone
 
 
 def _find(target: Any, answer: Any) -> tuple[Exercise, Any]:

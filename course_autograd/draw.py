@@ -1,5 +1,7 @@
 """Drawing a computation graph: ``draw(f)`` in a notebook, ``draw(f, ax=ax)`` in a figure.
 
+`show` shows any other figure with a description in words.
+
 The picture needs no system package and no script: an SVG inside an ``<img>``, which survives
 JupyterLab (also in a notebook that is not trusted), nbconvert and nbgrader's pages. A text that
 describes it and a table with the same contents come along.
@@ -8,6 +10,7 @@ describes it and a table with the same contents come along.
 from __future__ import annotations
 
 import base64
+import io
 import os
 from collections.abc import Sequence
 from html import escape
@@ -32,12 +35,14 @@ from course_autograd.tensor import Tensor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST_NODES = 300
 FONTS = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 FILL = {"operation": "#F2F2F2", "leaf": "#FFFFFF", "constant": "#FFFFFF"}
 STROKE = {"operation": 1.4, "leaf": 1.8, "constant": 1.0}
 WIRE = 1.3
+PIXELS = 110  # per inch, of figures
 
 
 class Drawing:
@@ -137,6 +142,67 @@ def draw(tensor: Tensor, *, ax: Axes | None = None) -> Drawing | Axes:
     if ax is None:
         return Drawing(nodes)
     return to_axes(compose(nodes), ax)
+
+
+class Picture:
+    """A matplotlib figure as an image with a text for those who do not see it.
+
+    Attributes
+    ----------
+    alt : str
+        What is in the picture.
+    png : bytes
+        The image.
+    """
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        if not alt.strip():
+            raise CourseError(
+                "show: expected a description of the picture, got an empty text. Say in a sentence "
+                "what is to be seen: show(figure, 'The loss falls from 2.3 to 0.1.')."
+            )
+        from matplotlib import pyplot  # slow to import
+
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=PIXELS, bbox_inches="tight")
+        pyplot.close(figure)  # or the notebook shows it a second time, without a description
+        self.alt, self.png = alt, file.getvalue()
+
+    def _repr_html_(self) -> str:
+        picture = base64.b64encode(self.png).decode("ascii")
+        return (
+            f'<img src="data:image/png;base64,{picture}" alt="{escape(self.alt)}" '
+            'style="max-width: 100%; height: auto">'
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/html": self._repr_html_(), "text/plain": self.alt}
+
+    def __repr__(self) -> str:
+        return self.alt
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Show a matplotlib figure in a notebook, with a description in words.
+
+    The description becomes the image's alt text, which exported pages keep, and stands in for the
+    picture where only text can be shown. The figure is closed.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure, finished.
+    alt : str
+        What is to be seen, with its numbers.
+
+    Raises
+    ------
+    CourseError
+        If the description is empty.
+    """
+    from IPython.display import display  # only notebooks have it
+
+    display(Picture(figure, alt))  # type: ignore[no-untyped-call]
 
 
 # --- in words ------------------------------------------------------------------------------
@@ -339,4 +405,4 @@ def _outline(shape: Shape) -> list[Point]:
     return path
 
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "Picture", "draw", "show"]

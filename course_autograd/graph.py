@@ -2,6 +2,7 @@
 
 `trace` takes a picture of the graph above a tensor: one `Node` per tensor and per constant, in an
 order of computation. The table and the drawing are both made from it, so that they say the same.
+`tell` says the backward pass in sentences.
 For the graph as a networkx object, see `Tensor.get_graph_above`.
 """
 
@@ -14,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from course_autograd.tensor import Tensor
+from course_autograd.errors import CourseError
+from course_autograd.tensor import Tensor, checked_rule, run_rule
 
 HEADER = ("node", "operation", "inputs", "value", "gradient")
 NOTHING = "–"
@@ -78,17 +80,25 @@ def trace(tensor: Tensor) -> list[Node]:
             "graph: expected a tensor, the result of a computation, got a "
             f"{type(tensor).__name__}. Call graph.table(loss), for example."
         )
-    items: list[tuple[Any, tuple[int, ...]]] = []
+    items, inputs = _ordered(tensor)
+    labels = _labels(items)
+    return [
+        _node(number, item, label, given)
+        for number, (item, given, label) in enumerate(zip(items, inputs, labels, strict=True))
+    ]
+
+
+def _ordered(tensor: Tensor) -> tuple[list[Any], list[tuple[int, ...]]]:
+    """Return the nodes above `tensor` in an order of computation, and where their inputs stand."""
+    items: list[Any] = []
+    inputs: list[tuple[int, ...]] = []
     place: dict[object, int] = {}
     for key, item in _in_order(tensor):
-        inputs = [place[_key(item, i)] for i in range(len(item.inputs))] if _computed(item) else []
+        given = range(len(item.inputs)) if _computed(item) else ()
+        inputs.append(tuple(place[_key(item, i)] for i in given))
         place[key] = len(items)
-        items.append((item, tuple(inputs)))
-    labels = _labels([item for item, _ in items])
-    return [
-        _node(number, item, label, inputs)
-        for number, ((item, inputs), label) in enumerate(zip(items, labels, strict=True))
-    ]
+        items.append(item)
+    return items, inputs
 
 
 def count_nodes(tensor: Tensor) -> int:
@@ -299,6 +309,71 @@ def table_of(nodes: Sequence[Node], most: int = 200) -> str:
     return "\n".join(texts)
 
 
+def tell(tensor: Tensor, decimals: int | None = None) -> None:
+    """Print the backward pass from `tensor` to the inputs, one sentence per message.
+
+    Every node asks its rule twice: with its own upstream gradient for the message it sends, and
+    with the upstream gradient 1 for the local derivative.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The result of a computation, after ``backward()``.
+    decimals : int, optional
+        Digits after the point; four significant digits by default.
+
+    Raises
+    ------
+    CourseError
+        If there are no gradients yet.
+
+    Examples
+    --------
+    >>> x, y = Tensor(-2.0, "x"), Tensor(5.0, "y")
+    >>> f = x * y
+    >>> f.name = "f"
+    >>> f.backward()
+    >>> tell(f)
+    f to x: upstream 1 × local 5 = 5
+    f to y: upstream 1 × local -2 = -2
+    """
+    for sentence in sentences(tensor, decimals):
+        print(sentence)  # noqa: T201
+
+
+def sentences(tensor: Tensor, decimals: int | None = None) -> list[str]:
+    """Return the sentences of `tell`: for numbers with local derivatives, for arrays without."""
+    items, _ = _ordered(tensor)
+    labels = _labels(items)
+    name = {id(item): label for item, label in zip(items, labels, strict=True)}
+
+    def words(value: Any) -> str:
+        if decimals is None or np.ndim(value):
+            return value_text(value, entries=6)
+        return f"{float(value) + 0.0:.{decimals}f}"
+
+    found = []
+    for node in reversed(items):
+        if not _computed(node):
+            continue  # an input sends nothing back
+        if node.grad is None:
+            raise CourseError(
+                f"tell: {name[id(node)]} has no gradient yet. Call backward() on the output first."
+            )
+        messages = checked_rule(node, node.grad)
+        numbers = all(np.ndim(one.value) == 0 for one in (node, *node.parents))
+        one = node.value.dtype.type(1)
+        local = run_rule(node.operation, node.saved, node.needs, one) if numbers else messages
+        for parent, needed, sent, derivative in zip(
+            node.inputs, node.needs, messages, local, strict=True
+        ):
+            if needed:
+                step = f"upstream {words(node.grad)}"
+                step += f" × local {words(derivative)} = " if numbers else " comes in, sent on: "
+                found.append(f"{name[id(node)]} to {name[id(parent)]}: {step}{words(sent)}")
+    return found
+
+
 def width(text: str) -> int:
     """Return the number of columns that `text` takes in a fixed-width font."""
     return sum(
@@ -307,4 +382,4 @@ def width(text: str) -> int:
     )
 
 
-__all__ = ["Node", "table", "trace"]
+__all__ = ["Node", "table", "tell", "trace"]

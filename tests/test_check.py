@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 import course_autograd
-from course_autograd import Operation, backward_of, check, implements, ops, progress, tensor_op
+from course_autograd import (
+    Operation,
+    backward_of,
+    check,
+    implements,
+    ops,
+    progress,
+    ready,
+    tensor_op,
+)
 from course_autograd.check import CheckTargetError, examine
 from course_autograd.errors import CheckFailed, CourseError
 from course_autograd.exercises import exercises
@@ -237,6 +246,47 @@ def test_progress_lists_what_is_right_and_what_is_open(printed: Printed) -> None
     assert "exp" not in states
     with pytest.raises(CheckTargetError, match=r"expected one of 01_chain_rule, .*, got 'chain'"):
         progress("chain", {})
+
+
+def test_progress_counts_points_in_the_order_given(printed: Printed) -> None:
+    backward_of(ops.mul)(right_mul)
+    points = {"mul": 3, "by_hand": 3, "numeric_gradient": 2.5, "maximum": 3}
+
+    def numeric_gradient(f: Any, x: Any, h: float = 1e-5) -> Any:
+        raise NotImplementedError
+
+    answers = {"by_hand": {"q": 3, "f": -12, "df/dq": ...}, "numeric_gradient": numeric_gradient}
+    progress("01_chain_rule", answers, points=points)
+    lines = [line.split(maxsplit=4) for line in printed().splitlines()]
+    assert [line[0] for line in lines] == [*points, "together"]
+    assert lines[0][1:4] == ["3", "of", "3"]
+    assert lines[1][1:] == ["1", "of", "3", "open: 33% of the points so far"]
+    assert lines[2][1:] == ["0", "of", "2.5", "open: not written yet"]
+    assert lines[-1][1:] == ["4", "of", "11.5", "points"]
+    with pytest.raises(CheckTargetError, match="exp: no exercise of 01_chain_rule"):
+        progress("01_chain_rule", {}, points={"exp": 2})
+
+
+def test_ready_says_which_exercise_comes_first(printed: Printed) -> None:
+    def numeric_gradient(f: Any, x: Any, h: float = 1e-5) -> Any:
+        raise NotImplementedError
+
+    assert not ready("numeric_gradient", {"numeric_gradient": numeric_gradient})
+    assert printed().startswith(
+        "This cell needs your numeric_gradient. Write the function numeric_gradient(f, x, h=1e-5)"
+    )
+    assert not ready("mul train_step", {})
+    assert "needs your mul. Write mul_backward under @backward_of(ops.mul)" in printed()
+    assert not ready("by_hand", {"by_hand": {"q": ...}})
+    assert "needs your by_hand" in printed()
+    with pytest.raises(CheckTargetError, match="ready: no exercise is called 'trainstep'"):
+        ready("trainstep", {})
+
+
+def test_ready_asks_whether_something_is_written_not_whether_it_is_right(printed: Printed) -> None:
+    backward_of(ops.mul)(lambda ctx, grad_output: None)
+    assert ready("mul backpropagate", {"backpropagate": lambda *_: 1 / 0})
+    assert printed() == ""
 
 
 def test_a_check_leaves_no_trace_on_the_rules() -> None:

@@ -19,8 +19,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from course_autograd import Tensor, draw, nn, ops
-from course_autograd.draw import Drawing
+from course_autograd import Tensor, draw, nn, ops, show
+from course_autograd.draw import Drawing, Picture
 from course_autograd.errors import CourseError
 from course_autograd.layout import arrange, spread
 from course_autograd.scene import GRADIENT_COLOUR, VALUE_COLOUR
@@ -517,3 +517,59 @@ def test_spread_is_the_best_of_all_that_keep_their_distances(seed: int) -> None:
         for i in range(5):
             other[i + 1] = max(other[i + 1], other[i] + apart[i])
         assert cost(best) <= cost(other)
+
+
+# --- any figure, with a description -------------------------------------------------------------
+
+
+@pytest.fixture
+def figure(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A pyplot figure, without a window."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    monkeypatch.setitem(mpl.rcParams, "backend", "agg")
+    made, ax = plt.subplots(figsize=(2, 1))
+    ax.plot([0, 1])
+    yield made
+    plt.close(made)
+
+
+ALT = 'Loss "a" falls from 2.3 & rises <again>.'
+
+
+def test_a_figure_is_shown_with_its_description(figure: Any) -> None:
+    picture = Picture(figure, ALT)
+    (image,) = Page(picture._repr_html_()).all("img")
+    assert image["alt"] == ALT
+    kind, _, content = (image["src"] or "").partition(",")
+    assert kind == "data:image/png;base64"
+    assert base64.b64decode(content).startswith(b"\x89PNG")
+    assert picture._repr_mimebundle_()["text/plain"] == repr(picture) == ALT
+
+
+def test_a_figure_that_was_shown_is_closed(figure: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from matplotlib import pyplot as plt
+
+    number = figure.number
+    show(figure, ALT)
+    assert ALT in capsys.readouterr().out
+    assert number not in plt.get_fignums()
+
+
+def test_a_figure_without_a_description_is_not_shown(figure: Any) -> None:
+    with pytest.raises(CourseError, match="show: expected a description of the picture"):
+        show(figure, "  ")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_description_survives_nbconvert(figure: Any) -> None:
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    output = nbformat.v4.new_output("display_data", Picture(figure, ALT)._repr_mimebundle_())
+    cell = nbformat.v4.new_code_cell("show(figure, alt)", outputs=[output])
+    html, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    (image,) = Page(html).all("img")
+    assert image["alt"] == ALT

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from course_autograd import Tensor, graph, no_grad, ops
+from course_autograd.errors import CourseError
 
 
 def lecture_example() -> Tensor:
@@ -146,3 +147,61 @@ def test_a_very_deep_graph_has_a_table_that_is_cut_in_the_middle() -> None:
 def test_only_tensors_have_a_graph() -> None:
     with pytest.raises(TypeError, match=r"graph: expected a tensor.*got a float.*graph\.table"):
         graph.table(1.0)  # type: ignore[arg-type]
+
+
+# --- the backward pass in sentences ------------------------------------------------------------
+
+
+def test_the_backward_pass_is_told_in_sentences(
+    capsys: pytest.CaptureFixture[str], reference_rules: None
+) -> None:
+    f = lecture_example()
+    f.backward()
+    graph.tell(f)
+    assert capsys.readouterr().out.splitlines() == [
+        "f to q: upstream 1 × local -4 = -4",
+        "f to z: upstream 1 × local 3 = 3",
+        "q to x: upstream -4 × local 1 = -4",
+        "q to y: upstream -4 × local 1 = -4",
+    ]
+
+
+def test_numbers_are_told_with_the_digits_asked_for(reference_rules: None) -> None:
+    x = Tensor(1.0, "x")
+    y = ops.sigmoid(x)
+    y.name = "y"
+    y.backward()
+    assert graph.sentences(y) == ["y to x: upstream 1 × local 0.1966 = 0.1966"]
+    assert graph.sentences(y, 2) == ["y to x: upstream 1.00 × local 0.20 = 0.20"]
+
+
+def test_a_value_used_twice_gets_two_messages_and_constants_get_none(
+    reference_rules: None,
+) -> None:
+    x = Tensor(3.0, "x")
+    y = x * (x + 1)
+    y.backward()
+    told = graph.sentences(y)
+    assert [line.partition(":")[0] for line in told] == ["v2 to x", "v2 to v1", "v1 to x"]
+    assert [line.split()[-1] for line in told] == ["4", "3", "3"]
+    y = x * x
+    y.backward()
+    assert graph.sentences(y) == ["v1 to x: upstream 1 × local 3 = 3"] * 2
+
+
+def test_messages_of_arrays_are_told_without_local_derivatives(reference_rules: None) -> None:
+    W, x = Tensor([[1.0, 2.0], [3.0, -1.0]], "W"), Tensor([2.0, 1.0], "x")
+    q = W @ x
+    f = ops.sum(ops.square(q))
+    f.backward()
+    assert graph.sentences(f) == [
+        "v3 to v2: upstream 1 comes in, sent on: [1, 1]",
+        "v2 to v1: upstream [1, 1] comes in, sent on: [8, 10]",
+        "v1 to W: upstream [8, 10] comes in, sent on: [[16, 8], [20, 10]]",
+        "v1 to x: upstream [8, 10] comes in, sent on: [38, 6]",
+    ]
+
+
+def test_without_gradients_there_is_nothing_to_tell() -> None:
+    with pytest.raises(CourseError, match=r"tell: f has no gradient yet. Call backward\(\)"):
+        graph.tell(lecture_example())
