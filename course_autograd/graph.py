@@ -21,6 +21,8 @@ from course_autograd.tensor import Tensor, checked_rule, run_rule
 HEADER = ("node", "operation", "inputs", "value", "gradient")
 NOTHING = "–"
 
+FEW = 3  # a vector of so few entries is written out in pictures
+
 
 @dataclass(frozen=True, eq=False)
 class Node:
@@ -223,6 +225,14 @@ def range_text(value: Any, digits: int = 4) -> str:
         return "not finite"
     low, high = number_text(array.min(), digits), number_text(array.max(), digits)
     return f"all {low}" if low == high else f"{low} … {high}"
+
+
+def entries_text(value: Any, digits: int = 3) -> str:
+    """Return a short vector with all its entries, ``[2, 1]``; anything longer as its range."""
+    array = np.asarray(value)
+    if array.ndim == 1 and 0 < array.size <= FEW and np.isfinite(array).all():
+        return _written_out(array.tolist(), digits)
+    return range_text(array, digits)
 
 
 def _written_out(entry: Any, digits: int) -> str:

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
-from course_autograd.graph import Node, one_line, range_text, shape_text, width
+from course_autograd.graph import (
+    FEW,
+    Node,
+    entries_text,
+    one_line,
+    range_text,
+    shape_text,
+    width,
+)
 from course_autograd.layout import Point, Wire, arrange
 
 # Okabe and Ito's blue and vermilion: told apart by everybody; place and the sign ∂ say it again.
@@ -226,22 +234,31 @@ def _above(node: Node) -> list[str]:
     shape = getattr(node.value, "shape", ())
     if node.constant and not shape:
         return []  # the number stands in the box
-    name = f"{one_line(node.label, 16)} = " if node.operation and node.named else ""
+    name = one_line(node.label, 16) if node.operation and node.named else ""
     if not shape:
-        return [name + typographic(range_text(node.value))]
-    return [name + shape_text(shape), typographic(range_text(node.value, 2))]
+        return [(f"{name} = " if name else "") + typographic(range_text(node.value))]
+    return [
+        (f"{name}: " if name else "") + f"shape {shape_text(shape)}",
+        typographic(entries_text(node.value, 2)),
+    ]
 
 
 def _below(node: Node) -> str:
     if node.grad is None:
         return ""
-    return "∂ " + typographic(range_text(node.grad, 2 if getattr(node.grad, "ndim", 0) else 4))
+    array = bool(getattr(node.grad, "ndim", 0))
+    return "∂ " + typographic(entries_text(node.grad, 2) if array else range_text(node.grad))
 
 
 def _legend(nodes: Sequence[Node]) -> str:
+    words = ["above a line: value"]
+    if any(getattr(node.value, "size", 1) > FEW for node in nodes):
+        words[0] += " (arrays: smallest … largest)"
     if any(node.grad is not None for node in nodes):
-        return "above a wire: value · below, ∂: gradient"
-    return "above a wire: value"
+        words.append("below, ∂: gradient")
+    if any(node.constant for node in nodes):
+        words.append("dashed: constant")
+    return " · ".join(words)
 
 
 def _edge(shape: Shape, arriving: Point) -> Point:

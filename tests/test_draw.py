@@ -285,10 +285,11 @@ def test_gradients_are_not_shown_before_they_exist() -> None:
     assert "gradient" not in texts(drawing, "legend")[0]
 
 
-def test_arrays_show_their_shape_and_range() -> None:
+def test_arrays_show_their_shape_and_range_and_short_vectors_their_entries() -> None:
     drawing = drawn(squared_norm)
-    assert texts(drawing, "shape")[:2] == ["(2, 2)", "(2,)"]
-    assert texts(drawing, "value")[:2] == ["−1 … 3", "1 … 2"]
+    assert texts(drawing, "shape")[:2] == ["shape (2, 2)", "shape (2,)"]
+    assert texts(drawing, "value")[:2] == ["−1 … 3", "[2, 1]"]
+    assert "smallest … largest" in texts(drawing, "legend")[0]
 
 
 def test_constants_stand_in_dashed_boxes() -> None:
@@ -296,6 +297,7 @@ def test_constants_stand_in_dashed_boxes() -> None:
     constants = [shape.node for shape in drawing.scene.shapes if shape.outline == "constant"]
     assert [drawing.scene.nodes[i].label for i in constants] == ["1", "2"]
     assert drawing.svg.count("stroke-dasharray") == 2
+    assert "dashed: constant" in texts(drawing, "legend")[0]
 
 
 def test_a_dot_marks_where_a_value_branches() -> None:
