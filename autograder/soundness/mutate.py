@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
 COMMUTES = (ast.Add, ast.Mult)
@@ -41,7 +42,7 @@ CONFUSED = (
     ("zero_grad", "step"),
 )
 AROUND = (ast.expr, ast.keyword, ast.arguments, ast.Assign, ast.AugAssign, ast.Return)
-LENGTH = 60  # characters of code shown before and after the change
+LENGTH = 44  # characters of code shown before and after the change
 
 
 @dataclass(frozen=True)
@@ -183,14 +184,58 @@ def _text(tree: ast.Module) -> str | None:
 
 def _rewrites(place: _Place) -> Iterator[ast.AST]:
     """Return what the node at a place is changed into."""
-    node = place.node
-    if isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Expr | ast.For | ast.If):
+    node, parent = place.node, place.above[-1]
+    if isinstance(node, ast.stmt):
+        yield from _statements(node)
+    elif isinstance(node, ast.Name):
+        if isinstance(node.ctx, ast.Load) and node.id in place.names:
+            yield from (ast.Name(one, ast.Load()) for one in sorted(place.names - {node.id}))
+    elif isinstance(node, ast.Constant):
+        yield from _constants(node.value, in_dict=isinstance(parent, ast.Dict))
+    elif isinstance(node, ast.BinOp | ast.UnaryOp | ast.BoolOp | ast.Compare):
+        yield from _operators(node)
+    elif isinstance(node, ast.expr):
+        yield from _expressions(node)
+    if isinstance(node, ast.expr) and _is_result(place):
+        yield from _distorted(node)
+        yield ast.BinOp(ast.Constant(2), ast.Mult(), node)
+        yield ast.BinOp(node, ast.Div(), ast.Constant(2))
+        yield ast.Attribute(node, "T", ast.Load())
+        yield ast.Attribute(node, "size", ast.Load())
+        yield ast.Constant(None)
+    elif isinstance(node, ast.Name) and isinstance(parent, ast.BinOp):
+        yield from _distorted(node)
+        if isinstance(parent.op, ast.MatMult):
+            yield ast.Attribute(node, "T", ast.Load())
+
+
+def _statements(node: ast.stmt) -> Iterator[ast.AST]:
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef):
         yield ast.Pass()
     match node:
+        case ast.If(test, body, otherwise):
+            for changed in (ast.UnaryOp(ast.Not(), test), ast.Constant(True)):
+                yield ast.If(changed, body, otherwise)
+        case ast.For(target, iterable, body, otherwise):
+            backwards = _call("reversed", _call("list", iterable))
+            yield ast.For(target, backwards, body, otherwise)
+            yield ast.For(target, iterable, [*body, ast.Break()], otherwise)
+        case ast.AugAssign(target, op, value):
+            for one in (ast.Add, ast.Sub, ast.Mult):
+                if not isinstance(op, one):
+                    yield ast.AugAssign(target, one(), value)
+            yield ast.Assign([target], value)
+        case ast.Assign([ast.Subscript() as target], value):
+            yield ast.AugAssign(target, ast.Add(), value)
+
+
+def _operators(node: ast.expr) -> Iterator[ast.AST]:
+    """Other operators, exchanged operands, one operand alone."""
+    match node:
         case ast.BinOp(left, op, right):
-            yield from (
-                ast.BinOp(left, one(), right) for one in ARITHMETIC if not isinstance(op, one)
-            )
+            for other in ARITHMETIC:
+                if not isinstance(op, other):
+                    yield ast.BinOp(left, other(), right)
             if not isinstance(op, COMMUTES):
                 yield ast.BinOp(right, op, left)
             yield from (left, right)
@@ -201,29 +246,30 @@ def _rewrites(place: _Place) -> Iterator[ast.AST]:
             yield from values
         case ast.Compare(left, [op], right):
             others = COMPARISONS if isinstance(op, COMPARISONS) else (NEGATIONS[type(op)],)
-            yield from (
-                ast.Compare(left, [one()], right) for one in others if not isinstance(op, one)
-            )
-        case ast.Constant(value):
-            yield from _constants(value, in_dict=isinstance(place.above[-1], ast.Dict))
-        case ast.Name(name, ast.Load()) if name in place.names:
-            yield from (ast.Name(other, ast.Load()) for other in sorted(place.names - {name}))
-        case ast.Attribute(value, name):
-            yield from _attributes(node, value, name)
+            for comparison in others:
+                if not isinstance(op, comparison):
+                    yield ast.Compare(left, [comparison()], right)
+
+
+def _expressions(node: ast.expr) -> Iterator[ast.AST]:
+    """Other names of functions, other arguments, elements gone or exchanged, one branch."""
+    match node:
+        case ast.Attribute(value, name, context):
+            for group in CONFUSED:
+                if name in group:
+                    yield from (ast.Attribute(value, one, context) for one in group if one != name)
+            if name == "T":
+                yield value
         case ast.Call(function, positional, keywords):
-            yield from _calls(node, function, positional, keywords)
+            yield from _calls(function, positional, keywords)
         case ast.Tuple(elements, context):
-            for i, j in combinations(range(len(elements)), 2):
-                swapped = list(elements)
-                swapped[i], swapped[j] = swapped[j], swapped[i]
-                yield ast.Tuple(swapped, context)
-            for i in range(len(elements)):
-                yield ast.Tuple([*elements[:i], *elements[i + 1 :]], context)
+            yield from (ast.Tuple(swapped, context) for swapped in _exchanged(elements))
+            yield from (ast.Tuple(fewer, context) for fewer in _shortened(elements))
             if len(elements) == 1:
                 yield elements[0]
         case ast.Dict(keys, values):
-            for i in range(len(keys)):
-                yield ast.Dict([*keys[:i], *keys[i + 1 :]], [*values[:i], *values[i + 1 :]])
+            pairs = zip(_shortened(keys), _shortened(values), strict=True)
+            yield from (ast.Dict(*fewer) for fewer in pairs)
             for i in range(len(keys) - 1):
                 between = [values[i + 1], values[i]]
                 yield ast.Dict(keys, [*values[:i], *between, *values[i + 2 :]])
@@ -231,34 +277,19 @@ def _rewrites(place: _Place) -> Iterator[ast.AST]:
             yield value
         case ast.IfExp(test, body, otherwise):
             yield from (body, otherwise, ast.IfExp(test, otherwise, body))
-        case ast.If(test, body, otherwise):
-            yield from (
-                ast.If(changed, body, otherwise)
-                for changed in (ast.UnaryOp(ast.Not(), test), ast.Constant(True))
-            )
-        case ast.For(target, iterable, body, otherwise):
-            backwards = _call("reversed", _call("list", iterable))
-            yield ast.For(target, backwards, body, otherwise)
-            yield ast.For(target, iterable, [*body, ast.Break()], otherwise)
-        case ast.AugAssign(target, op, value):
-            signs = (ast.Add, ast.Sub, ast.Mult)
-            yield from (
-                ast.AugAssign(target, one(), value) for one in signs if not isinstance(op, one)
-            )
-            yield ast.Assign([target], value)
-        case ast.Assign([ast.Subscript() as target], value):
-            yield ast.AugAssign(target, ast.Add(), value)
-    if isinstance(node, ast.expr) and _is_result(place):
-        yield from _distorted(node)
-        yield ast.BinOp(ast.Constant(2), ast.Mult(), node)
-        yield ast.BinOp(node, ast.Div(), ast.Constant(2))
-        yield ast.Attribute(node, "T", ast.Load())
-        yield ast.Attribute(node, "size", ast.Load())
-        yield ast.Constant(None)
-    elif isinstance(node, ast.Name) and isinstance(place.above[-1], ast.BinOp):
-        yield from _distorted(node)
-        if isinstance(place.above[-1].op, ast.MatMult):
-            yield ast.Attribute(node, "T", ast.Load())
+
+
+def _shortened(entries: list[Any]) -> Iterator[list[Any]]:
+    """Return the list without one entry, for each of them."""
+    return (entries[:i] + entries[i + 1 :] for i in range(len(entries)))
+
+
+def _exchanged(entries: list[Any]) -> Iterator[list[Any]]:
+    """Return the list with two entries exchanged, for each pair."""
+    for i, j in combinations(range(len(entries)), 2):
+        swapped = list(entries)
+        swapped[i], swapped[j] = swapped[j], swapped[i]
+        yield swapped
 
 
 def _distorted(node: ast.expr) -> Iterator[ast.expr]:
@@ -283,40 +314,26 @@ def _constants(value: object, *, in_dict: bool) -> Iterator[ast.AST]:
     if isinstance(value, bool):
         yield ast.Constant(not value)
     elif isinstance(value, int | float):
-        near = (value + 1, value - 1)
+        near: list[float] = [*NUMBERS, value + 1, value - 1]
         if in_dict:
-            near = (*near, -value, 2 * value, value / 2)
-            near += (value + 0.01, value - 0.01) if isinstance(value, float) else ()
-        yield from (ast.Constant(one) for one in dict.fromkeys((*NUMBERS, *near)) if one != value)
-
-
-def _attributes(node: ast.Attribute, value: ast.expr, name: str) -> Iterator[ast.AST]:
-    for group in CONFUSED:
-        if name in group:
-            yield from (ast.Attribute(value, one, node.ctx) for one in group if one != name)
-    if name == "T":
-        yield value
+            near += [-value, 2 * value, value / 2]
+            near += [value + 0.01, value - 0.01] if isinstance(value, float) else []
+        yield from (ast.Constant(one) for one in dict.fromkeys(near) if one != value)
 
 
 def _calls(
-    node: ast.Call, function: ast.expr, positional: list[ast.expr], keywords: list[ast.keyword]
+    function: ast.expr, positional: list[ast.expr], keywords: list[ast.keyword]
 ) -> Iterator[ast.AST]:
     """The call gone, an argument gone, two exchanged, an axis or kept axes more."""
     if isinstance(function, ast.Attribute):
         yield function.value
     yield from positional[:1]
-    for i in range(len(positional)):
-        yield ast.Call(function, [*positional[:i], *positional[i + 1 :]], keywords)
-    for i, j in combinations(range(len(positional)), 2):
-        swapped = list(positional)
-        swapped[i], swapped[j] = swapped[j], swapped[i]
-        yield ast.Call(function, swapped, keywords)
-    for i in range(len(keywords)):
-        yield ast.Call(function, positional, [*keywords[:i], *keywords[i + 1 :]])
+    for arguments in (*_shortened(positional), *_exchanged(positional)):
+        yield ast.Call(function, arguments, keywords)
+    for fewer in _shortened(keywords):
+        yield ast.Call(function, positional, fewer)
     if isinstance(function, ast.Attribute) and function.attr == "sum":
-        given = {one.arg for one in keywords}
         for name, value in (("keepdims", True), ("axis", 0), ("axis", -1), ("axis", None)):
+            others = [one for one in keywords if one.arg != name]
             extra = ast.keyword(name, ast.Constant(value))
-            kept = [one for one in keywords if one.arg != name]
-            if name not in given or name == "axis":
-                yield ast.Call(function, positional, [*kept, extra])
+            yield ast.Call(function, positional, [*others, extra])
