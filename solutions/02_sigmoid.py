@@ -29,7 +29,6 @@
 
 # %% role="setup"
 import numpy as np
-from networkx import topological_sort
 
 from course_autograd import (
     Operation,
@@ -41,6 +40,9 @@ from course_autograd import (
     no_grad,
     ops,
     progress,
+    ready,
+    show,
+    tell,
 )
 
 # %% [markdown]
@@ -62,11 +64,7 @@ from course_autograd import (
 # and says whether the digit is a zero or a one. The picture shows what it will have learned.
 
 # %% role="shown" id="picture-goal"
-import base64
-import io
-
 import matplotlib.pyplot as plt
-from IPython.display import HTML, display
 
 from course_autograd import data
 
@@ -94,11 +92,7 @@ def show_curve(w0, w1):
         "written ones at the top, mostly right. The neuron's curve rises from near 0 on the left "
         f"to near 1 on the right and passes one half at x = {-w1 / w0:.2f}."
     )
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
-    plt.close(figure)
-    picture = base64.b64encode(file.getvalue()).decode()
-    display(HTML(f'<img width="640" alt="{alt}" src="data:image/png;base64,{picture}">'))
+    show(figure, alt)
 
 
 show_curve(w0=8.7, w1=-3.1)
@@ -281,23 +275,10 @@ check(ops.reciprocal)
 # to the inputs: compare them with your paper, line by line. The picture has a gradient below each line, marked with ∂.
 
 # %% role="shown" id="step-neuron"
-def tell(output):
-    """Say the backward pass of a graph of numbers in sentences, from the output to the inputs."""
-    for node in reversed(list(topological_sort(output.get_graph_above()))):
-        if node.operation is None:
-            continue  # an input sends nothing back
-        # A rule that is asked with the upstream gradient 1 answers with its local derivatives.
-        local = node.operation.backward(list(node.saved), np.float64(1.0))
-        for parent, derivative in zip(node.inputs, local, strict=True):
-            if isinstance(parent, Tensor):
-                message = f"upstream {node.grad:.2f} × local {derivative:.2f}"
-                print(f"{node.name} to {parent.name}: {message} = {node.grad * derivative:.2f}")
-
-
 w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
 f = staged_neuron(w0, x, w1)
 f.backward()
-tell(f)
+tell(f, decimals=2)
 draw(f)
 
 # %% [markdown]
@@ -548,13 +529,14 @@ draw(P)
 # are often seen together pull their vectors towards each other. One step along the gradient shows it:
 
 # %% role="shown" id="skip-gram-step"
-with no_grad():
-    before = probability(W, C).item()
-    # Up the gradient, because P shall grow.
-    W_after = [Tensor(entry.value + 0.5 * entry.grad) for entry in W]
-    C_after = [Tensor(entry.value + 0.5 * entry.grad) for entry in C]
-    after = probability(W_after, C_after).item()
-print(f"P before: {before:.3f}   P after one step: {after:.3f}")
+if ready("sigmoid", globals()):
+    with no_grad():
+        before = probability(W, C).item()
+        # Up the gradient, because P shall grow.
+        W_after = [Tensor(entry.value + 0.5 * entry.grad) for entry in W]
+        C_after = [Tensor(entry.value + 0.5 * entry.grad) for entry in C]
+        after = probability(W_after, C_after).item()
+    print(f"P before: {before:.3f}   P after one step: {after:.3f}")
 
 # %% [markdown]
 # ## Explore
@@ -596,7 +578,15 @@ for depth in (1, 2, 4, 8):
 # ## What you built
 
 # %% role="shown" id="progress"
-progress("02_sigmoid", globals())
+points = {
+    "neuron_by_hand": 3,
+    "negate": 1,
+    "exp": 2,
+    "reciprocal": 3,
+    "sigmoid": 5,
+    "staged_or_fused": 2,
+}
+progress("02_sigmoid", globals(), points=points)
 
 # %% [markdown]
 # **Common mistakes of this assignment**

@@ -31,7 +31,6 @@
 
 # %% role="setup"
 import numpy as np
-from networkx import topological_sort
 
 from course_autograd import (
     Operation,
@@ -43,6 +42,8 @@ from course_autograd import (
     implements,
     ops,
     progress,
+    show,
+    tell,
 )
 
 # %% [markdown]
@@ -63,23 +64,9 @@ from course_autograd import (
 # five of the rules you write today.
 
 # %% role="shown" id="picture-goal"
-from base64 import b64encode
-from html import escape
-from io import BytesIO
-
 import matplotlib.pyplot as plt
-from IPython.display import HTML, display
 
 digits = data.digits()
-
-
-def show(figure, alt):
-    """Show a figure, with a description in words for readers who cannot see it."""
-    picture = BytesIO()
-    figure.savefig(picture, format="png", bbox_inches="tight")
-    plt.close(figure)
-    encoded = b64encode(picture.getvalue()).decode()
-    display(HTML(f'<img alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'))
 
 
 def show_scores(picture, scores, title):
@@ -475,21 +462,10 @@ def matmul_backward(ctx, grad_output):
 check(ops.matmul)
 
 # %% [markdown]
-# **What you should see now:** `matmul: right.`, with four kinds of products, one for each row of the table. And now the graph of part 2 can walk back. In the picture, gradients stand below the lines,
-# marked with ∂. The sentences after it go from the output to the inputs. The last two hold your numbers of exercise 1.
-
+# **What you should see now:** `matmul: right.`, with four kinds of products, one for each row of the table. And now the graph of part 2 can walk back. First come the sentences, from the output to the inputs:
+# what comes into each operation, and what it sends on. The last two hold your numbers of exercise 1. In the picture, gradients stand below the lines, marked with ∂.
 
 # %% role="shown" id="step-norm"
-def tell(output):
-    """Say the backward pass in sentences, for a graph in which every value is used once."""
-    for node in reversed(list(topological_sort(output.get_graph_above()))):
-        for parent in node.parents:
-            arrives, sent = np.asarray(node.grad).tolist(), np.asarray(parent.grad).tolist()
-            print(
-                f"{node.operation.__name__}: upstream {arrives} comes in, {parent.name} gets {sent}"
-            )
-
-
 W = Tensor([[1.0, 2.0], [3.0, -1.0]], name="W")
 x = Tensor([2.0, 1.0], name="x")
 q = W @ x
@@ -497,8 +473,8 @@ squares = ops.square(q)
 f = ops.sum(squares)
 q.name, squares.name, f.name = "q", "squares", "f"
 f.backward()
-display(draw(f))
 tell(f)
+draw(f)
 
 # %% [markdown]
 # PyTorch prints the same numbers for this example: `tensor([[16.,  8.], [20., 10.]])` for $W$, and `tensor([38.,  6.])` for $x$.
@@ -747,33 +723,37 @@ for step in range(201):
         print(f"step {step:3}: loss {loss.item():.4f}, accuracy {np.mean(answers == test.y):.3f}")
     W.value = W.value - 0.05 * W.grad
     b.value = b.value - 0.05 * b.grad
+learned_W, learned_b = W.value, b.value
 
 # %% [markdown]
 # Look at what was learned. Each column of $W$ has 64 numbers, so it can be shown as a picture of $8 \times 8$ again. Where a column is positive (marked +), ink raises the score of this digit. Where it is negative
 # (marked −), ink lowers it.
 
 # %% role="shown" id="picture-weights"
-figure, axes = plt.subplots(2, 5, figsize=(7, 3.3))
-limit = np.abs(W.value).max()
-for digit, ax in enumerate(axes.flat):
-    weights = W.value[:, digit].reshape(8, 8)
-    ax.imshow(weights, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    for row, column in np.argwhere(np.abs(weights) > 0.35 * limit):
-        sign = "+" if weights[row, column] > 0 else "−"
-        colour = "white" if abs(weights[row, column]) > 0.7 * limit else "black"
-        ax.text(column, row, sign, ha="center", va="center", fontsize=7, color=colour)
-    ax.set(xticks=[], yticks=[], title=f"weights of {digit}")
-figure.tight_layout()
-middle = W.value[:, 0].reshape(8, 8)[3:5, 3:5].mean()
-alt = (
-    "Ten pictures of 8 by 8 weights, one per digit; plus signs mark large positive weights, minus signs "
-    f"large negative ones. For the digit 0 the middle is negative (mean {middle:.2f}): a zero has no "
-    "ink there."
-)
-show(figure, alt)
+if "learned_W" in globals():
+    figure, axes = plt.subplots(2, 5, figsize=(7, 3.3))
+    limit = np.abs(learned_W).max()
+    for digit, ax in enumerate(axes.flat):
+        weights = learned_W[:, digit].reshape(8, 8)
+        ax.imshow(weights, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        for row, column in np.argwhere(np.abs(weights) > 0.35 * limit):
+            sign = "+" if weights[row, column] > 0 else "−"
+            colour = "white" if abs(weights[row, column]) > 0.7 * limit else "black"
+            ax.text(column, row, sign, ha="center", va="center", fontsize=7, color=colour)
+        ax.set(xticks=[], yticks=[], title=f"weights of {digit}")
+    figure.tight_layout()
+    middle = learned_W[:, 0].reshape(8, 8)[3:5, 3:5].mean()
+    alt = (
+        "Ten pictures of 8 by 8 weights, one per digit; plus signs mark large positive weights, minus signs "
+        f"large negative ones. For the digit 0 the middle is negative (mean {middle:.2f}): a zero has no "
+        "ink there."
+    )
+    show(figure, alt)
 
-scores = test.x[0] @ W.value + b.value
-show_scores(test.x[0], scores, f"a test scan, written {test.y[0]}")
+    scores = test.x[0] @ learned_W + learned_b
+    show_scores(test.x[0], scores, f"a test scan, written {test.y[0]}")
+else:
+    print("There are no weights yet: the training above comes first.")
 
 # %% [markdown]
 # One layer with your rules reads more than nine of ten scans correctly. In assignment 4 you put a second layer on top.
@@ -829,7 +809,16 @@ for step in range(201):
 # ## What you built
 
 # %% role="shown" id="progress"
-progress("03_norm_squared", globals())
+points = {
+    "norm_by_hand": 3,
+    "square": 2,
+    "sum": 4,
+    "matmul": 5,
+    "add_bias": 3,
+    "norm_squared": 4,
+    "jacobians": 2,
+}
+progress("03_norm_squared", globals(), points=points)
 
 # %% [markdown]
 # **Common mistakes of this assignment**

@@ -29,7 +29,6 @@
 
 # %% role="setup"
 import numpy as np
-from networkx import topological_sort
 
 from course_autograd import (
     Operation,
@@ -44,6 +43,9 @@ from course_autograd import (
     ops,
     optim,
     progress,
+    ready,
+    show,
+    tell,
 )
 
 # %% [markdown]
@@ -66,23 +68,9 @@ from course_autograd import (
 # send every one of its gradients. It will need about one second, and it will have 2,410 parameters.
 
 # %% role="shown" id="picture-goal"
-from base64 import b64encode
-from html import escape
-from io import BytesIO
-
 import matplotlib.pyplot as plt
-from IPython.display import HTML, display
 
 digits = data.digits()
-
-
-def show(figure, alt):
-    """Show a figure, with a description in words for readers who cannot see it."""
-    picture = BytesIO()
-    figure.savefig(picture, format="png", bbox_inches="tight")
-    plt.close(figure)
-    encoded = b64encode(picture.getvalue()).decode()
-    display(HTML(f'<img alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'))
 
 
 def show_scans(pictures, titles, alt):
@@ -227,31 +215,18 @@ class relu(Operation):
 check(ops.relu)
 
 # %% [markdown]
-# **What you should see now:** `relu: right.`, for scalars, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. The picture has the gradients below the lines, marked with ∂. The sentences after it go from the output to the
-# inputs. Compare them with your six numbers.
-
+# **What you should see now:** `relu: right.`, for scalars, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. First come the sentences, from the output to the
+# inputs: compare them with your six numbers. The picture has the gradients below the lines, marked with ∂.
 
 # %% role="shown" id="step-neuron"
-def tell(output):
-    """Say the backward pass of a graph of numbers in sentences, from the output to the inputs."""
-    for node in reversed(list(topological_sort(output.get_graph_above()))):
-        if node.operation is None:
-            continue  # an input sends nothing back
-        # A rule that is asked with the upstream gradient 1 answers with its local derivatives.
-        local = node.operation.backward(list(node.saved), np.float64(1.0))
-        for parent, derivative in zip(node.inputs, local, strict=True):
-            message = f"upstream {node.grad:g} × local {derivative:g}"
-            print(f"{node.name} to {parent.name}: {message} = {node.grad * derivative:g}")
-
-
 W, x, b = Tensor(2.0, name="W"), Tensor(3.0, name="x"), Tensor(1.0, name="b")
 u1 = W * x
 u2 = u1 + b
 H = ops.relu(u2)
 u1.name, u2.name, H.name = "u1", "u2", "H"
 H.backward()
-display(draw(H))
 tell(H)
+draw(H)
 
 # %% [markdown]
 # ### tanh, derived
@@ -608,11 +583,12 @@ check(regularised_hinge)
 # **What you should see now:** `regularised_hinge: right.`, for several values of $\lambda$. The graph of this loss has a branch: $W$ is used for the scores and for the price. A dot marks the place where a line branches.
 
 # %% role="shown" id="draw-regularised"
-x = np.array([[1.0, -1.0], [0.5, 2.0]])
-W = Tensor([[0.5, -0.5, 1.0], [1.0, 0.0, -1.0]], name="W")
-loss = regularised_hinge(x, W, np.array([0, 2]), 0.1)
-loss.backward()
-draw(loss)
+if ready("hinge regularised_hinge", globals()):
+    x = np.array([[1.0, -1.0], [0.5, 2.0]])
+    W = Tensor([[0.5, -0.5, 1.0], [1.0, 0.0, -1.0]], name="W")
+    loss = regularised_hinge(x, W, np.array([0, 2]), 0.1)
+    loss.backward()
+    display(draw(loss))
 
 # %% [markdown]
 # ## Part 6: the training loop
@@ -761,35 +737,40 @@ def train_network(model, optimizer, rng, epochs=100, patience=10):
     return np.array(curves), best_epoch
 
 
-start = perf_counter()
-network = make_network()
-optimizer = optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
-curves, best_epoch = train_network(network, optimizer, np.random.default_rng(0))
-print(f"{len(curves)} epochs in {perf_counter() - start:.1f} seconds; best epoch: {best_epoch + 1}")
-print(f"validation accuracy: {judge(network, validation)[1]:.3f}")
+if ready("relu softmax_cross_entropy train_step", globals()):
+    start = perf_counter()
+    network = make_network()
+    optimizer = optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    curves, best_epoch = train_network(network, optimizer, np.random.default_rng(0))
+    seconds = perf_counter() - start
+    print(f"{len(curves)} epochs in {seconds:.1f} seconds; best epoch: {best_epoch + 1}")
+    print(f"validation accuracy: {judge(network, validation)[1]:.3f}")
 
 # %% [markdown]
 # Look at the **learning curves**. The training loss goes on falling. The validation loss stops falling, and stays: from there on, the network only learns its own examples by heart.
 
 # %% role="shown" id="picture-curves"
-epochs = np.arange(1, len(curves) + 1)
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
-left.plot(epochs, curves[:, 0], "-", color="#0072B2", label="training")
-left.plot(epochs, curves[:, 1], "--", color="#D55E00", label="validation")
-left.set(xlabel="epoch", ylabel="loss", yscale="log", title="loss")
-right.plot(epochs, curves[:, 2], "--", color="#D55E00", label="validation")
-right.set(xlabel="epoch", ylabel="accuracy", title="accuracy")
-for ax in (left, right):
-    ax.axvline(best_epoch + 1, color="black", lw=0.8, ls=":", label="best epoch")
-    ax.legend()
-figure.tight_layout()
-alt = (
-    f"Learning curves over {len(curves)} epochs. Left: the training loss falls from {curves[0, 0]:.2f} "
-    f"to {curves[-1, 0]:.4f}; the validation loss falls from {curves[0, 1]:.2f} to "
-    f"{curves[:, 1].min():.3f} at epoch {best_epoch + 1} and does not fall further. Right: the "
-    f"validation accuracy rises from {curves[0, 2]:.2f} to {curves[:, 2].max():.3f}."
-)
-show(figure, alt)
+if "curves" in globals():
+    epochs = np.arange(1, len(curves) + 1)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
+    left.plot(epochs, curves[:, 0], "-", color="#0072B2", label="training")
+    left.plot(epochs, curves[:, 1], "--", color="#D55E00", label="validation")
+    left.set(xlabel="epoch", ylabel="loss", yscale="log", title="loss")
+    right.plot(epochs, curves[:, 2], "--", color="#D55E00", label="validation")
+    right.set(xlabel="epoch", ylabel="accuracy", title="accuracy")
+    for ax in (left, right):
+        ax.axvline(best_epoch + 1, color="black", lw=0.8, ls=":", label="best epoch")
+        ax.legend()
+    figure.tight_layout()
+    alt = (
+        f"Learning curves over {len(curves)} epochs. Left: the training loss falls from {curves[0, 0]:.2f} "
+        f"to {curves[-1, 0]:.4f}; the validation loss falls from {curves[0, 1]:.2f} to "
+        f"{curves[:, 1].min():.3f} at epoch {best_epoch + 1} and does not fall further. Right: the "
+        f"validation accuracy rises from {curves[0, 2]:.2f} to {curves[:, 2].max():.3f}."
+    )
+    show(figure, alt)
+else:
+    print("There are no curves yet: the training above comes first.")
 
 # %% [markdown]
 # ### The rival: linear scores with the hinge loss
@@ -818,31 +799,36 @@ def accuracy_of(W, part):
     return float(np.mean(np.argmax(part.x @ W, axis=1) == part.y))
 
 
-linear = {}
-for lam in (0.0, 0.001, 0.01, 0.1):
-    W = linear[lam] = train_linear(lam)
-    size = float(np.sum(W**2))
-    print(f"lambda {lam}: validation accuracy {accuracy_of(W, validation):.3f}, R(W) = {size:.1f}")
-best_lam = max(linear, key=lambda lam: accuracy_of(linear[lam], validation))
-print("chosen: lambda =", best_lam)
+if ready("hinge regularised_hinge", globals()):
+    linear = {}
+    for lam in (0.0, 0.001, 0.01, 0.1):
+        W = linear[lam] = train_linear(lam)
+        size = float(np.sum(W**2))
+        accuracy = accuracy_of(W, validation)
+        print(f"lambda {lam}: validation accuracy {accuracy:.3f}, R(W) = {size:.1f}")
+    best_lam = max(linear, key=lambda lam: accuracy_of(linear[lam], validation))
+    print("chosen: lambda =", best_lam)
 
 # %% [markdown]
 # ### Now the test, once
 
 # %% role="shown" id="test"
-test_accuracy = judge(network, test)[1]
-print(f"linear scores with hinge loss:    test accuracy {accuracy_of(linear[best_lam], test):.3f}")
-print(f"two layers with cross-entropy:    test accuracy {test_accuracy:.3f}")
+if "curves" in globals() and "best_lam" in globals():
+    test_accuracy = judge(network, test)[1]
+    print(f"linear scores with hinge loss:    test accuracy {accuracy_of(linear[best_lam], test):.3f}")
+    print(f"two layers with cross-entropy:    test accuracy {test_accuracy:.3f}")
 
-with no_grad():
-    answers = np.argmax(network(test.x).value, axis=1)
-wrong = np.flatnonzero(answers != test.y)
-titles = [f"{test.y[i]}, read as {answers[i]}" for i in wrong[:10]]
-show_scans(
-    test.x[wrong[:10]],
-    [f"{test.y[i]} → {answers[i]}" for i in wrong[:10]],
-    f"Scans of the test data that the network reads wrongly: {'; '.join(titles) or 'none'}.",
-)
+    with no_grad():
+        answers = np.argmax(network(test.x).value, axis=1)
+    wrong = np.flatnonzero(answers != test.y)
+    titles = [f"{test.y[i]}, read as {answers[i]}" for i in wrong[:10]]
+    show_scans(
+        test.x[wrong[:10]],
+        [f"{test.y[i]} → {answers[i]}" for i in wrong[:10]],
+        f"Scans of the test data that the network reads wrongly: {'; '.join(titles) or 'none'}.",
+    )
+else:
+    print("There is nothing to test yet: both trainings above come first.")
 
 # %% [markdown]
 # Your rules have trained a network that reads at least 95 of 100 unseen scans. The pictures show those that it reads wrongly: the written digit, and what it read. Would you have read them correctly?
@@ -869,30 +855,42 @@ print("measured:", (upstream * slope).round(4))
 # **2. The learning rate.** What happens if the steps are very small, or very large? Find the largest rate that still learns. What do you see when it is too large, and why do many neurons become silent then?
 
 # %%
-for rate in (0.001, 0.1, 5.0):
-    model = make_network()
-    step_rng = np.random.default_rng(0)
-    sgd = optim.SGD(model.parameters(), lr=rate)
-    for _ in range(5):
-        for x, y in data.batches(train.x, train.y, 32, step_rng):
-            train_step(model, sgd, cross_entropy, x, y)
-    print(f"rate {rate}: validation loss {judge(model, validation)[0]:.3f}")
+if ready("relu softmax_cross_entropy train_step", globals()):
+    for rate in (0.001, 0.1, 5.0):
+        model = make_network()
+        step_rng = np.random.default_rng(0)
+        sgd = optim.SGD(model.parameters(), lr=rate)
+        for _ in range(5):
+            for x, y in data.batches(train.x, train.y, 32, step_rng):
+                train_step(model, sgd, cross_entropy, x, y)
+        print(f"rate {rate}: validation loss {judge(model, validation)[0]:.3f}")
 
 # %% [markdown]
 # **3. How many neurons are enough?** Try other numbers of hidden neurons, and `activation=nn.Tanh`. With how few neurons can the network still read nine of ten scans? How can so few numbers tell ten digits apart?
 
 # %%
-for hidden in (1, 2, 4, 8):
-    model = make_network(hidden=hidden)
-    sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    train_network(model, sgd, np.random.default_rng(0), epochs=15)
-    print(f"{hidden} hidden neurons: validation accuracy {judge(model, validation)[1]:.3f}")
+if ready("relu softmax_cross_entropy train_step", globals()):
+    for hidden in (1, 2, 4, 8):
+        model = make_network(hidden=hidden)
+        sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        train_network(model, sgd, np.random.default_rng(0), epochs=15)
+        print(f"{hidden} hidden neurons: validation accuracy {judge(model, validation)[1]:.3f}")
 
 # %% [markdown]
 # ## What you built
 
 # %% role="shown" id="progress"
-progress("04_mlp", globals())
+points = {
+    "mlp_by_hand": 2,
+    "relu": 3,
+    "tanh": 2,
+    "lookup": 3,
+    "softmax_cross_entropy": 5,
+    "hinge": 4,
+    "regularised_hinge": 3,
+    "train_step": 4,
+}
+progress("04_mlp", globals(), points=points)
 
 # %% [markdown]
 # **Common mistakes of this assignment**
