@@ -20,6 +20,7 @@ COMMANDS = {
     "handout": "make the folder and the archive that students get",
     "verify": "judge one notebook, without a grade book",
     "demo": "grade a sample class, from beginning to end",
+    "mistakes": "are the checks sound? every exercise against every kind of mistake",
 }
 
 
