@@ -495,23 +495,24 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
         root.grad = upstream if root.grad is None else root.grad + upstream
         return
     order = computation_order(root)
-    earlier: dict[Tensor, Any] = {}
+    earlier: dict[Tensor, Any] = {}  # of every leaf; None where there was none
     for node in order:
         node.grad = None  # what an earlier pass left at inner nodes is stale
         for parent in node.parents:
-            if parent.operation is None and parent.grad is not None:
+            if parent.operation is None and parent not in earlier:
                 earlier[parent] = parent.grad
                 parent.grad = None
     root.grad = upstream
     order.reverse()
     try:
         _visit(order, keep_inner)
-    except BaseException:  # half a pass is none: an error loses nothing
+    except BaseException:  # half a pass is none: leaves are as they were before it
         for leaf, before in earlier.items():
             leaf.grad = before
         raise
     for leaf, before in earlier.items():  # leaves add up over passes
-        leaf.grad = before if leaf.grad is None else before + leaf.grad
+        if before is not None:
+            leaf.grad = before if leaf.grad is None else before + leaf.grad
 
 
 def _visit(order: list[Tensor], keep_inner: bool) -> None:
