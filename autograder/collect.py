@@ -66,7 +66,7 @@ class FileNames(FileNameCollectorPlugin):  # type: ignore[misc]
             self._sorted = self._sort()
         found = self._sorted.get(path)
         if isinstance(found, str):
-            self.log.error("%s: not collected, %s", path.name, found)
+            self.log.error("%s: not collected, %s", path.relative_to(self._extracted), found)
         return {"student_id": found[0], "file_id": found[1]} if isinstance(found, tuple) else None
 
     def _sort(self) -> dict[Path, tuple[str, str] | str]:
@@ -75,6 +75,7 @@ class FileNames(FileNameCollectorPlugin):  # type: ignore[misc]
         Of several files of one student, the last attempt counts: ``x (10)`` after ``x (2)``.
         """
         extracted = Path(self.parent._format_collect_path(self.parent.extracted_directory))
+        self._extracted = extracted
         assignment = self.parent.coursedir.assignment_id
         names = Course(Path(self.parent.coursedir.root)).names()
         result: dict[Path, tuple[str, str] | str] = {}
@@ -93,7 +94,7 @@ class FileNames(FileNameCollectorPlugin):  # type: ignore[misc]
                 result[path] = f"it is called after {found[1]}, not after {assignment}."
             else:
                 if found in latest:
-                    result[latest[found]] = f"{path.name} of the same student is later."
+                    result[latest[found]] = f"{relative} of the same student is later."
                 result[path], latest[found] = found, path
         return result
 
@@ -122,9 +123,9 @@ def identify(relative: Path, names: list[str]) -> tuple[str, str] | None:
     return None
 
 
-def _attempt(path: Path) -> list[tuple[int, str]]:
-    """Key that sorts ``x`` before ``x (2)`` before ``x (10)``."""
-    text = path.with_suffix("").as_posix()
+def _attempt(path: Path) -> list[list[tuple[int, str]]]:
+    """Key that sorts ``x`` before ``x (2)`` before ``x (10)``, also where x is a folder."""
     return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)
+        [(int(bit), "") if bit.isdecimal() else (-1, bit) for bit in re.split(r"(\d+)", part)]
+        for part in path.with_suffix("").parts
     ]

@@ -78,6 +78,9 @@ def test_zip_collect_brings_everything_in_and_names_what_it_leaves_out(course: C
         },
     )
     zipped(archive / "eve_01_chain_rule.zip", **{"01_chain_rule/01_chain_rule.ipynb": b"eve"})
+    zipped(archive / "class.zip", **{"hal_01_chain_rule.ipynb": b"hal, first"})
+    zipped(archive / "class (2).zip", **{"hal_01_chain_rule.ipynb": b"hal, second"})
+    zipped(archive / "class (10).zip", **{"hal_01_chain_rule.ipynb": b"hal, last"})
 
     done = subprocess.run(
         [Path(sys.executable).with_name("nbgrader"), "zip_collect", "01_chain_rule"],
@@ -98,9 +101,11 @@ def test_zip_collect_brings_everything_in_and_names_what_it_leaves_out(course: C
         "cleo/01_chain_rule/01_chain_rule.ipynb": b"cleo",
         "Dan Dare/01_chain_rule/01_chain_rule.ipynb": b"dan",
         "eve/01_chain_rule/01_chain_rule.ipynb": b"eve",
+        "hal/01_chain_rule/01_chain_rule.ipynb": b"hal, last",
     }
     for sentence in (
         "ada_01_chain_rule.ipynb: not collected, ada_01_chain_rule-2.ipynb of the same student",
+        "class/hal_01_chain_rule.ipynb: not collected, class (2)/hal_01_chain_rule.ipynb of",
         "homework.ipynb: not collected, no student's id stands before an underscore",
         "fay_02_sigmoid.ipynb: not collected, it is called after 02_sigmoid",
         "gus_broken.zip: not collected, the archive is broken",
