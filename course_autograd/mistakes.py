@@ -332,6 +332,13 @@ CATALOGUE: dict[str, Mistake] = {
         "What does a comparison of two arrays give, and how can every entry use its own answer?",
         SHAPES,
     ),
+    "arrays_only": Mistake(
+        35,
+        "plain numbers not handled",
+        "Your rule works for arrays only: a single number has no length and no entries.",
+        "Which line counts entries or takes some out, and does it have to?",
+        SHAPES,
+    ),
     # --- special operations ---------------------------------------------------------------------
     "upstream_mask": Mistake(
         18,
@@ -648,6 +655,12 @@ FROM_ERRORS: tuple[tuple[str, str], ...] = (
     ("truth value of an array", "scalars_only"),
     ("got nothing (None)", "returned_nothing"),
     ("must return a scalar Tensor", "returned_number"),
+    ("numpy.float64' object does not support item assignment", "arrays_only"),
+    ("numpy.float64' has no len()", "arrays_only"),
+    ("numpy.float64' object is not iterable", "arrays_only"),
+    ("len() of unsized object", "arrays_only"),
+    ("invalid index to scalar variable", "arrays_only"),
+    ("array is 0-dimensional", "arrays_only"),
     ("list index out of range", "ctx"),
     ("values to unpack", "ctx"),
     ("read-only", "readonly"),

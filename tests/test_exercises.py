@@ -832,7 +832,7 @@ def test_numeric_gradients_at_least_as_good_as_central_ones_are_right(
     assert report_of("numeric_gradient", answer, seed).right
 
 
-def spoils(f: Any, x: Any, h: float) -> Any:
+def spoils(f: Any, x: Any, h: float = 1e-5) -> Any:
     gradient = measure(f, x, h)
     x += h
     return gradient
@@ -842,33 +842,33 @@ def spoils(f: Any, x: Any, h: float) -> Any:
     ("answer", "open_facets", "mistake"),
     [
         (
-            lambda f, x, h: measure(f, x, h, left=False, width=1.0),
+            lambda f, x, h=1e-5: measure(f, x, h, left=False, width=1.0),
             ["central differences"],
             "forward instead of central difference",
         ),
         (
-            lambda f, x, h: measure(f, x, h, width=1.0),
+            lambda f, x, h=1e-5: measure(f, x, h, width=1.0),
             ["a single number", "arrays", "central differences"],
             "divided by the wrong width",
         ),
         (
-            lambda f, x, h: measure(f, x, h) * h**2,
+            lambda f, x, h=1e-5: measure(f, x, h) * h**2,
             ["a single number", "arrays", "central differences"],
             "brackets around the divisor missing",
         ),
         (
-            lambda f, x, h: measure(f, x, h, restore=False),
+            lambda f, x, h=1e-5: measure(f, x, h, restore=False),
             ["central differences"],
             "x not restored",
         ),
         (spoils, ["clean"], "x not restored"),
         (
-            lambda f, x, h: measure(f, x, h).ravel(),
+            lambda f, x, h=1e-5: measure(f, x, h).ravel(),
             ["a single number", "arrays", "central differences"],
             "wrong shape",
         ),
         (
-            lambda f, x, h: measure(f, x, 1e-14),
+            lambda f, x, h=1e-5: measure(f, x, 1e-14),
             ["a single number", "arrays", "central differences"],
             "a step of your own, too small or too large",
         ),
@@ -1007,6 +1007,8 @@ def step(model: Any, optimizer: Any, loss: Any, x: Any, y: Any, lines: str = "zf
             result = loss(model(x), y).item()
         elif line == "t":
             result = value
+        elif line == "x":
+            x *= 0.5
     return result
 
 
@@ -1025,6 +1027,7 @@ def test_a_training_step_is_right_wherever_gradients_are_cleared(lines: str) -> 
         ("zfbr", ["moves the parameters", "clears old gradients"], "parameters did not move"),
         ("fbzsr", ["moves the parameters", "clears old gradients"], "parameters did not move"),
         ("zfbssr", ["moves the parameters", "clears old gradients"], "more than one step"),
+        ("zfbsrx", ["clears old gradients"], "an input or saved value changed in place"),
     ],
 )
 def test_wrong_training_steps_are_caught_and_named(

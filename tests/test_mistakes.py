@@ -240,6 +240,12 @@ RULES: list[tuple[str, str, Rule]] = [
     ("sum", "axis", lambda c, g: (np.ones(c[0]) * g,)),
     ("square", "shape", lambda c, g: ((2 * c[0] * g)[None],)),
     ("matmul", "shape", matmul_with(lambda a, b: (a[None], b[None]))),
+    ("mul", "shape", lambda c, g: ((g * c[1])[None], (g * c[0])[None])),
+    ("mul", "shape", lambda c, g: (np.ravel(g * c[1]), np.ravel(g * c[0]))),
+    ("mul", "shape", lambda c, g: (np.sum(g * c[1]), np.sum(g * c[0]))),
+    # 35 plain numbers
+    ("mul", "arrays_only", lambda c, g: (g * c[1] * len(g) / len(g), g * c[0])),
+    ("negate", "arrays_only", lambda c, g: (np.array([-one for one in g]) + 0 * g[0],)),
     # 27 truncation
     ("square", "truncated", lambda c, g: ((2 * c[0] * g).astype(int),)),
     ("mul", "truncated", lambda c, g: (np.round(g * c[1]), np.round(g * c[0]))),

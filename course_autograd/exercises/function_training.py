@@ -178,6 +178,14 @@ class Shift(Module):
         return ops.add(x, self.b)
 
 
+def loss_of_twice(scores: Any, y: Any) -> Tensor:
+    """Return the mean squared distance of the scores from 2 y.
+
+    The mean squared error itself is the same when its arguments are exchanged; losses are not.
+    """
+    return ops.mean_squared_error(scores, ops.add(y, y))
+
+
 class TrainStep(FunctionExercise):
     """One step of training: clear gradients, forward, loss, backward, step."""
 
@@ -208,10 +216,12 @@ class TrainStep(FunctionExercise):
         optimizer = SGD(model.parameters(), lr=case.options["lr"])
         losses, parameters = [], []
         for _ in range(2):
-            losses.append(plain_answer(answer(model, optimizer, ops.mean_squared_error, x, y)))
+            losses.append(plain_answer(answer(model, optimizer, loss_of_twice, x, y)))
             parameters.append(float_array(model.b.value))
         answers = {f"loss {i}": loss for i, loss in enumerate(losses, 1)}
-        return Observation(answers=answers, gradients=tuple(parameters))
+        untouched = np.array_equal(x, case.arrays[0]) and np.array_equal(y, case.arrays[1])
+        flags = frozenset[str]() if untouched else frozenset({"changed_inputs"})
+        return Observation(answers=answers, gradients=tuple(parameters), flags=flags)
 
     def compare(self, case: Case, observation: Observation) -> Finding:
         """Follow the same two steps by measured gradients."""
@@ -219,7 +229,7 @@ class TrainStep(FunctionExercise):
         lr = float(case.options["lr"])
 
         def loss_at(b: Array) -> float:
-            return float(np.mean((x + b - y) ** 2))
+            return float(np.mean((x + b - 2.0 * y) ** 2))
 
         def gradient_at(b: Array) -> Array:
             return jacobian(lambda _ctx, moved: loss_at(moved), (b,)).vjp(np.ones(()))[0]
@@ -236,6 +246,9 @@ class TrainStep(FunctionExercise):
         passed: dict[str, bool] = {}
         facts: list[str] = []
         named: list[str] = []
+        if "changed_inputs" in observation.flags:
+            facts.append("x or y hold other numbers after the call")
+            named.append("changed_saved")
         given = observation.answers.get("loss 1")
         number = as_number(given)
         passed[LOSS] = number is not None and near(number, loss_at(start))
@@ -245,6 +258,8 @@ class TrainStep(FunctionExercise):
                 facts.append(f"the loss before the step: yours {yours}, expected {wanted}")
                 if near(number, loss_at(first), 1e-6):
                     named.append("loss_after")
+                elif near(number, float(np.mean((y - 2.0 * (x + start)) ** 2)), 1e-6):
+                    facts.append("it is the loss with the scores and y exchanged")
             else:
                 facts.append(f"expected the loss as a number, got {given or 'nothing (None)'}")
                 if given is None:

@@ -180,14 +180,20 @@ def axis(e: Evidence, i: int) -> Prediction:
 
 
 def shape(e: Evidence, i: int) -> Prediction:
-    """The right numbers in another shape."""
-    found, truth = e.raw[i], e.truth[i]
-    if e.broadcasts or found is None or found.shape == truth.shape:
+    """The right numbers in another shape, or added up to one."""
+    found, rights = e.raw[i], [e.truth[i]]
+    if e.broadcasts and e.local is not None:
+        rights.append(e.local[i] * e.upstream)  # an elementwise rule may leave the sums to others
+    if found is None or any(found.shape == right.shape for right in rights):
         return
-    if (found.size == truth.size and same(found.ravel(), truth.ravel())) or (
-        not found.ndim and truth.size and same(np.full(truth.shape, found), truth)
-    ):
-        yield "", found
+    for right in rights:
+        if (found.size == right.size and same(found.ravel(), right.ravel())) or (
+            not found.ndim
+            and right.size
+            and (same(np.full(right.shape, found), right) or same(found, right.sum()))
+        ):
+            yield "", found
+            return
 
 
 def truncated(e: Evidence, i: int) -> Prediction:

@@ -238,13 +238,13 @@ BY_HAND = ValuesExercise(
             "df/dx",
             "through q to x",
             lambda: slope(_f, "x", x=X, y=Y, z=Z),
-            wrong={"upstream": lambda: 1.0, "own": lambda: X * Z},
+            wrong={"upstream": lambda: 1.0, "own": lambda: X * Z, "twice": lambda: Z**2},
         ),
         Key(
             "df/dy",
             "through q to y",
             lambda: slope(_f, "y", x=X, y=Y, z=Z),
-            wrong={"upstream": lambda: 1.0, "own": lambda: Y * Z},
+            wrong={"upstream": lambda: 1.0, "own": lambda: Y * Z, "twice": lambda: Z**2},
         ),
     ),
     "part 1: small steps, local derivatives, walk back (JHU EN.601.482, “A Simple Example”)",
@@ -264,6 +264,7 @@ def _pattern(name: str, function: Function, left: float, right: float) -> tuple[
             wrong={
                 "upstream": lambda: slope(function, side, left=left, right=right),
                 "passed": lambda: SENT,
+                "twice": lambda: SENT**2 * slope(function, side, left=left, right=right),
                 "own": lambda: SENT * own,
             },
         )
