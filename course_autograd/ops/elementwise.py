@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from course_autograd.domain import Domain, Extreme, Kink, positive
+from course_autograd.domain import Domain, Example, Extreme, Kink, positive
 from course_autograd.operation import Operation, tensor_op
 from course_autograd.ops.arithmetic import SINGLES
 
+# Formulas that do not overflow change over at 0: numbers close to it, of both signs.
+NEAR_ZERO = Example("arrays", ((6,),), sample=lambda rng, shape: rng.uniform(-0.3, 0.3, shape))
 FAR = np.array([-1000.0, -40.0, 0.5, 40.0, 1000.0])
 
 
@@ -57,7 +59,7 @@ class sigmoid(Operation):
     exercise = "02_sigmoid"
     whole = True
     symbol = "σ"
-    domain = Domain(SINGLES, extremes=(Extreme((FAR,)), Extreme((-1000.0,))))
+    domain = Domain((*SINGLES, NEAR_ZERO), extremes=(Extreme((FAR,)), Extreme((-1000.0,))))
 
     @staticmethod
     def forward(ctx: list[Any], x: Any) -> Any:
