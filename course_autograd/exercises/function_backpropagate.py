@@ -145,11 +145,12 @@ class Graph:
         return cls(*(case.options[name] for name in ("order", "parents", "local")))
 
     def plain(self) -> tuple[list[str], dict[str, list[str]], dict[str, list[float]]]:
-        """Return copies of the three arguments."""
+        """Return copies of the three arguments; only `order` tells the order of computation."""
+        alphabet = sorted(self.order)  # names were drawn at random
         return (
             list(self.order),
-            {node: list(above) for node, above in self.parents.items()},
-            {node: [float(one) for one in numbers] for node, numbers in self.local.items()},
+            {node: list(self.parents[node]) for node in alphabet},
+            {node: [float(one) for one in self.local[node]] for node in alphabet},
         )
 
     def matrix(self) -> Array:
