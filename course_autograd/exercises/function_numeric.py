@@ -56,17 +56,18 @@ class NumericGradient(FunctionExercise):
         )
         cases = []
         for facet, shape, h in families:
-            for _ in range(2):
-                x, a, b, c = (rng.uniform(0.5, 1.5, shape) for _ in range(4))
-                label = f"x of shape {shape}, h = {h:g}"
-                cases.append(Case(facet, label, (x, a, b, c), {"h": h}))
+            for slope in (1.0, -1.0):
+                default = h == USUAL and slope < 0.0
+                label = f"x of shape {shape}, h {'not given' if default else f'= {h:g}'}"
+                arrays = _point_and_coefficients(rng, shape, slope)
+                cases.append(Case(facet, label, arrays, {"h": h, "default": default}))
         return cases
 
     def ask(self, answer: Any, case: Case) -> Observation:
-        """Call the function with an array of its own."""
+        """Call the function with an array of its own, and with a step or without."""
         x, *coefficients = (np.array(array) for array in case.arrays)
         f = cubic(*coefficients, on_other_shape=" Give f the whole array, with one entry moved.")
-        result = answer(f, x, h=case.options["h"])
+        result = answer(f, x) if case.options["default"] else answer(f, x, h=case.options["h"])
         flags = frozenset() if np.array_equal(x, case.arrays[0]) else {"changed_inputs"}
         output = float_array(result)
         if output is None:
@@ -114,6 +115,21 @@ class NumericGradient(FunctionExercise):
             named,
             printed=observation.printed,
         )
+
+
+def _point_and_coefficients(
+    rng: np.random.Generator, shape: tuple[int, ...], slope: float
+) -> tuple[Array, ...]:
+    """Draw x and the coefficients of `cubic`: x of both signs, a gradient mostly of one sign.
+
+    b has the sign of a x, so that the terms of a one-sided difference's error never cancel. A
+    single number is negative, so that f has the other sign than `slope`.
+    """
+    x, a, b, c = (rng.uniform(0.5, 1.5, shape) for _ in range(4))
+    signs = rng.choice([-1.0, 1.0], max(1, x.size))
+    signs[0] = -1.0
+    signs = signs.reshape(shape)
+    return tuple(np.asarray(one) for one in (signs * x, slope * a, slope * signs * b, slope * c))
 
 
 def predictions(
