@@ -147,7 +147,7 @@ def exercise_verdict(
         numbers=report.numbers,
         where=(silence,) if silence else report.where,
         hints=() if silence else hints,
-        remarks=remarks,
+        remarks=(*remarks, *(f"Counted as right, but not judged: {it}." for it in report.doubts)),
         printed=" ".join(report.printed.split()),
         milliseconds=milliseconds,
     )

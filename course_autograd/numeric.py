@@ -2,16 +2,18 @@
 
 A function is evaluated a little to the right and to the left of a point. Two step sizes are used:
 together they cancel the leading error of the central difference, and their disagreement tells how
-far the result can be trusted. Nothing here knows any derivative.
+far the result can be trusted. The slopes to the right and to the left tell whether there is a kink
+between them. Nothing here knows any derivative.
 
 Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolation).
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,7 @@ Array = npt.NDArray[Any]
 STEP = 6e-6  # the cube root of float64's precision: truncation and rounding errors balance
 RELATIVE = 1e-8  # how close an answer must be, relative to the largest entry of the truth
 TRUST = 4.0  # how many of its own error estimates the measurement is given
+DOUBT = 1e-3  # where that is more, relative to the largest entry, the measurement decides nothing
 NEARBY = 1e-4  # how far from a kink its smooth neighbours are taken
 KINK_TOLERANCE = 1e-3  # gradients vary that little within `NEARBY`
 PRECISION = float(np.finfo(np.float64).eps)
@@ -40,7 +43,7 @@ class Jacobian:
         For each input an array (entries of the input, entries of the output):
         ``blocks[k][i, j]`` is d(output_j) / d(input_k)_i.
     errors : tuple of ndarray
-        Estimated size of the error of each entry of `blocks`.
+        Estimated size of the error of each entry of `blocks`; nan where there is no finite value.
     shapes : tuple of shapes
         Shapes of the inputs.
     """
@@ -62,12 +65,28 @@ class Jacobian:
         )
 
     def tolerance(self, upstream: Array, position: int) -> float:
-        """Return how far a right gradient of one input may lie from the measured one."""
+        """Return how far a right gradient of one input may lie from the measured one.
+
+        Entries that are `doubtful` do not count.
+        """
         flat = np.ravel(upstream)
-        block = self.blocks[position]
-        largest = float(np.max(np.abs(block @ flat), initial=0.0))
-        error = float(np.max(self.errors[position] @ np.abs(flat), initial=0.0))
+        trusted = ~np.ravel(self.doubtful(upstream, position))
+        largest = float(np.max(np.abs(self.blocks[position] @ flat)[trusted], initial=0.0))
+        error = float(np.max((self.errors[position] @ np.abs(flat))[trusted], initial=0.0))
         return max(RELATIVE * max(1.0, largest), TRUST * error)
+
+    def doubtful(self, upstream: Array, position: int) -> Array:
+        """Return for each entry of one input whether its gradient is too uncertain to judge by.
+
+        So it is at a kink, where the function is too steep for the step, and where it has no
+        finite value.
+        """
+        flat = np.ravel(upstream)
+        error = TRUST * (self.errors[position] @ np.abs(flat))
+        sizes = np.abs(self.blocks[position] @ flat)
+        largest = float(np.max(sizes[np.isfinite(sizes)], initial=1.0))
+        certain = error <= DOUBT * largest  # nan is not certain
+        return np.asarray(~certain).reshape(self.shapes[position])
 
 
 def jacobian(
@@ -92,8 +111,13 @@ def jacobian(
     """
     point = [np.array(value, dtype=np.float64) for value in inputs]
 
-    def slope(position: int, index: tuple[int, ...], width: float) -> Array:
-        """Return the slope of the chord over the point, of the width floats really give it."""
+    output = evaluate(forward, point, options)
+
+    def slopes(position: int, index: tuple[int, ...], width: float) -> tuple[Array, Array]:
+        """Return the slope of the chord over the point, and how much it bends at the point.
+
+        The widths are those that floats really give.
+        """
         middle = float(point[position][index])
         right, left = middle + width, middle - width
         ends = []
@@ -101,21 +125,28 @@ def jacobian(
             moved = point[position].copy()
             moved[index] = entry
             values = [moved if k == position else other for k, other in enumerate(point)]
-            ends.append(evaluate(forward, values, options).ravel())
-        rise: Array = (ends[0] - ends[1]) / (right - left)
-        return rise
+            ends.append(_value(forward, values, options).ravel())
+        here = output.ravel()
+        bend = (ends[0] - here) / (right - middle) - (here - ends[1]) / (middle - left)
+        return (ends[0] - ends[1]) / (right - left), bend
 
-    output = evaluate(forward, point, options)
     blocks, errors = [], []
     for position, here in enumerate(point):
         block = np.zeros((here.size, output.size))
         error = np.zeros((here.size, output.size))
-        for row, index in enumerate(np.ndindex(here.shape)):
-            step = STEP * max(1.0, abs(float(here[index])))
-            near, far = slope(position, index, step), slope(position, index, 2.0 * step)
-            block[row] = near + (near - far) / 3.0
-            rounding = PRECISION * np.abs(output.ravel()) / step
-            error[row] = np.abs(near - far) + rounding
+        with _quiet():
+            for row, index in enumerate(np.ndindex(here.shape)):
+                step = STEP * max(1.0, abs(float(here[index])))
+                near, bend = slopes(position, index, step)
+                far, wide_bend = slopes(position, index, 2.0 * step)
+                block[row] = near + (near - far) / 3.0
+                rounding = PRECISION * np.abs(output.ravel()) / step
+                # A smooth function bends in proportion to the width; what remains is a kink.
+                kink = np.abs(2.0 * bend - wide_bend)
+                kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block[row]))] = 0.0
+                error[row] = np.abs(near - far) + rounding + kink
+        lost = ~np.isfinite(block) | ~np.isfinite(error)
+        block[lost] = error[lost] = np.nan
         blocks.append(block)
         errors.append(error)
     shapes = tuple(here.shape for here in point)
@@ -126,11 +157,23 @@ def evaluate(
     forward: Callable[..., Any], values: Sequence[Array], options: Mapping[str, Any] | None
 ) -> Array:
     """Return the value of a forward rule as a float64 array; warnings are of no interest here."""
+    with _quiet():
+        return _value(forward, values, options)
+
+
+def _value(
+    forward: Callable[..., Any], values: Sequence[Array], options: Mapping[str, Any] | None
+) -> Array:
     plain = [value if value.ndim else value[()] for value in values]
+    return np.asarray(forward([], *plain, **(options or {})), dtype=np.float64)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep NumPy's warnings back."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        output = forward([], *plain, **(options or {}))
-    return np.asarray(output, dtype=np.float64)
+        yield
 
 
 # --- kinks -----------------------------------------------------------------------------------
@@ -143,7 +186,7 @@ def nearby_gradients(
     upstream: Array,
     draws: int = 24,
 ) -> list[Array]:
-    """Return the different gradients found at smooth points around a kink.
+    """Return the different gradients found at smooth points around a kink; none if there is none.
 
     Their convex hull is the set of all subgradients there (Clarke's generalised gradient).
 
@@ -161,8 +204,8 @@ def nearby_gradients(
             for here in point
         ]
         measured = jacobian(forward, moved, options)
-        if any(np.max(error, initial=0.0) > KINK_TOLERANCE for error in measured.errors):
-            continue  # a step went across the kink
+        if not all(np.max(error, initial=0.0) <= KINK_TOLERANCE for error in measured.errors):
+            continue  # a step went across the kink, or there is no finite value
         gradient = joined(measured.vjp(upstream))
         if not any(np.max(np.abs(gradient - other)) < KINK_TOLERANCE for other in found):
             found.append(gradient)

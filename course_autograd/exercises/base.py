@@ -255,6 +255,8 @@ class Finding:
         What the answer printed meanwhile.
     stopped : bool
         The answer ended in an error, so that there are no values to be explained.
+    doubts : tuple of str
+        What could not be judged, and why; it counts as right.
     """
 
     label: str
@@ -267,6 +269,7 @@ class Finding:
     undone: bool = False
     printed: str = ""
     stopped: bool = False
+    doubts: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:

@@ -52,6 +52,8 @@ from course_autograd.tensor import Tensor, apply, backpropagate, run_rule
 SEEDS = 3
 FORWARD = "forward"
 FORWARD_TOLERANCE = 1e-9
+# Said where the measurement itself is too uncertain to find an answer wrong.
+UNSURE = "inconclusive, since there is a kink, no finite value, or too steep a slope to measure"
 DECOY = 0.9  # forward runs on other inputs meanwhile: what it saves must not mix with this
 
 
@@ -278,14 +280,15 @@ class OperationExercise(Exercise):
         error = observation.error
         if error is not None and error.kind in ("undone", "missing", "exception"):
             return self._stopped(case, error, observation)
-        measured = jacobian(self.operation.declared_forward, case.arrays, case.options)
+        measured = self.measure(case)
         passed = {case.facet: True, CLEAN: True}
+        doubts: list[str] = []
         facts: list[str] = []
         certain: tuple[str, ...] = ()
         if self.kind == "whole":
             # Large numbers are a facet of their own: an overflow costs only that one.
             facet = FORWARD if case.facet != "large numbers" else case.facet
-            passed[facet] = self._value_is_right(observation, measured, facts)
+            passed[facet] = self._value_is_right(observation, measured, facts, doubts)
             if case.facet == "large numbers" and passed[facet] and "warned" in observation.flags:
                 # 1 / (1 + inf) happens to be right; inf in between is an overflow all the same.
                 passed[facet] = False
@@ -299,14 +302,14 @@ class OperationExercise(Exercise):
             certain = from_error(error.message, self.name)
         if case.kind == "kink":
             if error is None:
-                certain = self._judge_kink(case, observation, passed, facts)
+                certain = self._judge_kink(case, observation, passed, facts, doubts)
         else:
-            wrong = self._wrong_inputs(case, observation, measured, facts)
+            wrong = self._wrong_inputs(case, observation, measured, facts, doubts)
             if wrong:
                 passed[case.facet] = False
             elif error is None and not certain and not passed.get(FORWARD, True):
                 certain = ("forward_value",)
-            if case.kind == "smooth":
+            if case.kind == "smooth" and not doubts:
                 fits, refuted = self._explain(case, observation, measured, wrong, error)
         side_effects = from_flags(observation.flags)
         if side_effects:
@@ -322,7 +325,17 @@ class OperationExercise(Exercise):
             certain,
             side_effects or mixed_up,
             printed=observation.printed,
+            doubts=tuple(doubts),
         )
+
+    def measure(self, case: Case) -> Jacobian:
+        """Measure the derivative of the declared forward rule at the inputs of a case."""
+        return jacobian(self.operation.declared_forward, case.arrays, case.options)
+
+    def corners(self, case: Case) -> list[Array]:
+        """Measure the gradients at smooth points around the inputs of a case."""
+        forward = self.operation.declared_forward
+        return nearby_gradients(forward, case.arrays, case.options, total_upstream(case))
 
     def _stopped(self, case: Case, error: Trouble, observation: Observation) -> Finding:
         """Return the finding for an answer that returned nothing."""
@@ -344,7 +357,11 @@ class OperationExercise(Exercise):
         )
 
     def _value_is_right(
-        self, observation: Observation, measured: Jacobian, facts: list[str]
+        self,
+        observation: Observation,
+        measured: Jacobian,
+        facts: list[str],
+        doubts: list[str],
     ) -> bool:
         found, truth = observation.output, measured.output
         if found is None:
@@ -353,23 +370,34 @@ class OperationExercise(Exercise):
         if found.shape != truth.shape:
             facts.append(f"forward returned shape {found.shape}, expected {truth.shape}")
             return False
-        bound = FORWARD_TOLERANCE * max(1.0, float(np.max(np.abs(truth), initial=0.0)))
-        spot = worst_entry(found, truth, bound)
+        infinite = ~np.isfinite(truth)
+        if infinite.any():
+            doubts.append("the value from forward: the declared forward rule is not finite here")
+        largest = float(np.max(np.abs(truth), initial=0.0, where=~infinite))
+        spot = worst_entry(found, truth, FORWARD_TOLERANCE * max(1.0, largest), infinite)
         if spot is None:
             return True
         facts.append(f"the value from forward{spot}")
         return False
 
     def _wrong_inputs(
-        self, case: Case, observation: Observation, measured: Jacobian, facts: list[str]
+        self,
+        case: Case,
+        observation: Observation,
+        measured: Jacobian,
+        facts: list[str],
+        doubts: list[str],
     ) -> list[int]:
-        """Return the positions of the inputs whose gradient is wrong; add what was seen."""
+        """Return the positions of the inputs whose gradient is wrong; add what was seen.
+
+        Entries that could not be measured well enough decide nothing, unless the answer is a
+        subgradient: then it is right without any doubt.
+        """
         if observation.error is not None:
             return []
-        upstream = np.asarray(case.upstream)
-        if case.kind == "graph":
-            upstream = upstream.sum(axis=0)
-        wrong = []
+        upstream = total_upstream(case)
+        wrong: list[int] = []
+        unsure: list[str] = []
         for i, truth in enumerate(measured.vjp(upstream)):
             found = observation.gradients[i] if i < len(observation.gradients) else None
             if found is None or found.shape != truth.shape:
@@ -377,11 +405,23 @@ class OperationExercise(Exercise):
                 facts.append(f"gradient of {self.names[i]}: expected {truth.shape}, got {came}")
                 wrong.append(i)
                 continue
-            spot = worst_entry(found, truth, measured.tolerance(upstream, i))
+            doubtful = measured.doubtful(upstream, i)
+            spot = worst_entry(found, truth, measured.tolerance(upstream, i), doubtful)
             if spot is not None:
                 facts.append(f"gradient of {self.names[i]}{spot}")
                 wrong.append(i)
+            if doubtful.any():
+                count = int(np.count_nonzero(doubtful))
+                entries = f", {count} of {doubtful.size} entries" if doubtful.ndim else ""
+                unsure.append(f"gradient of {self.names[i]}{entries}: {UNSURE}")
+        if unsure and (wrong or not self._is_subgradient(case, observation)):
+            doubts += unsure
         return wrong
+
+    def _is_subgradient(self, case: Case, observation: Observation) -> bool:
+        """Whether the answer is an average of the gradients around the inputs."""
+        answer = joined([one for one in observation.gradients if one is not None])
+        return in_hull(answer, self.corners(case))
 
     def _explain(
         self,
@@ -424,9 +464,9 @@ class OperationExercise(Exercise):
         observation: Observation,
         passed: dict[str, bool],
         facts: list[str],
+        doubts: list[str],
     ) -> tuple[str, ...]:
         """Accept every subgradient; name the ways of missing them at a tie."""
-        assert case.upstream is not None
         found = observation.gradients
         if len(found) != len(case.arrays) or any(
             one is None or one.shape != array.shape
@@ -435,8 +475,10 @@ class OperationExercise(Exercise):
             passed[case.facet] = False
             facts.append("the gradients have other shapes than the inputs")
             return ()
-        forward = self.operation.declared_forward
-        corners = nearby_gradients(forward, case.arrays, case.options, case.upstream)
+        corners = self.corners(case)
+        if not corners:
+            doubts.append(f"gradients at the kink: {UNSURE}")
+            return ()
         answer = joined([one for one in found if one is not None])
         if in_hull(answer, corners):
             return ()
@@ -484,11 +526,24 @@ def draw_upstream(rng: np.random.Generator, shape: tuple[int, ...], sign: int) -
     return flat.reshape(shape)
 
 
-def worst_entry(found: Array, truth: Array, bound: float) -> str | None:
-    """Say which entry is farthest off, if one is farther off than `bound`."""
+def total_upstream(case: Case) -> Array:
+    """Return the upstream gradient of a case; the sum of both, where a graph has two."""
+    upstream = np.asarray(case.upstream)
+    return np.asarray(upstream.sum(axis=0)) if case.kind == "graph" else upstream
+
+
+def worst_entry(
+    found: Array, truth: Array, bound: float, doubtful: Array | None = None
+) -> str | None:
+    """Say which entry is farthest off, if one is farther off than `bound`.
+
+    Entries that are `doubtful` do not count.
+    """
     with np.errstate(all="ignore"):
         distance = np.abs(found - truth)
     distance = np.where(np.isfinite(found), distance, np.inf)
+    if doubtful is not None:
+        distance = np.where(doubtful, 0.0, distance)
     if not distance.size or float(np.max(distance)) <= bound:
         return None
     index = np.unravel_index(int(np.argmax(distance)), distance.shape)

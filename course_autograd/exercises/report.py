@@ -43,6 +43,8 @@ class Report:
         Nothing has been written yet.
     printed : str
         What the answer printed in the first wrong case.
+    doubts : tuple of str
+        What could not be judged, where, and why; it counts as right.
     """
 
     exercise: str
@@ -57,6 +59,7 @@ class Report:
     tried: str
     undone: bool
     printed: str
+    doubts: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
@@ -72,7 +75,8 @@ class Report:
             How far to help: 1 where, 2 also what kind, 3 also a question, 4 also what to reread.
         """
         if self.right:
-            return [f"{self.exercise}: right.", f"Tried: {self.tried}."]
+            shown = [f"{self.exercise}: right.", f"Tried: {self.tried}.", *self._open()]
+            return [shortened(line) for line in shown]
         if self.undone:
             return [f"{self.exercise}: not written yet.", *self.where]
         shown = [f"{self.exercise}: not yet. {self.fraction:.0%} of the points so far."]
@@ -89,7 +93,19 @@ class Report:
         shown += [title + text for title, text in steps[: max(0, hint - 1)] if text]
         if self.printed.strip():
             shown.append(f"Your code printed: {' '.join(self.printed.split())}")
-        return [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in shown]
+        return [shortened(line) for line in (*shown, *self._open())]
+
+    def _open(self) -> list[str]:
+        """Say in one line what could not be judged."""
+        if not self.doubts:
+            return []
+        more = f" (and {len(self.doubts) - 1} more)" if len(self.doubts) > 1 else ""
+        return [f"Counted as right, but not judged{more}: {self.doubts[0]}."]
+
+
+def shortened(line: str) -> str:
+    """Return a line of at most `WIDTH` characters."""
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
 
 
 def words(facet: str) -> str:
@@ -144,6 +160,9 @@ def score(exercise: Exercise, findings: Sequence[Finding]) -> Report:
         tried=_tried(exercise, findings),
         undone=undone,
         printed=next((one.printed for one in wrong if one.printed), ""),
+        doubts=tuple(
+            dict.fromkeys(f"{one.label}: {doubt}" for one in findings for doubt in one.doubts)
+        ),
     )
 
 
