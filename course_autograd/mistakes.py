@@ -175,6 +175,21 @@ CATALOGUE: dict[str, Mistake] = {
         "What happens to the exponent when a power is derived?",
         LOCAL,
     ),
+    "inner": Mistake(
+        33,
+        "derivative of the outer step at the wrong point",
+        "The outer step is derived at another value than the one that goes into it.",
+        "Which value goes into the outer step: that of the variable, or what the inner step made "
+        "of it?",
+        LOCAL,
+    ),
+    "other_function": Mistake(
+        17,
+        "the derivative of a related function",
+        "This is the derivative of another function, which looks much like this one.",
+        "For which function did you learn this derivative by heart?",
+        LOCAL,
+    ),
     "fixed": Mistake(
         34,
         "written for one example only",
@@ -339,6 +354,13 @@ CATALOGUE: dict[str, Mistake] = {
         "Which line counts entries or takes some out, and does it have to?",
         SHAPES,
     ),
+    "ctx_order": Mistake(
+        25,
+        "ctx unpacked in the wrong order",
+        "What your rule takes out of ctx has changed places.",
+        "In which order does forward save, and in which order do you take it out?",
+        API,
+    ),
     # --- special operations ---------------------------------------------------------------------
     "upstream_mask": Mistake(
         18,
@@ -381,6 +403,20 @@ CATALOGUE: dict[str, Mistake] = {
         "the label's own share is missing",
         "The column of the right label is treated like all others.",
         "In which ways does the score of the right label enter the loss?",
+        LOCAL,
+    ),
+    "label_only": Mistake(
+        21,
+        "only the label's column gets a gradient",
+        "The columns of the other classes get nothing.",
+        "What happens to the loss when the score of a wrong class grows?",
+        LOCAL,
+    ),
+    "label_twice": Mistake(
+        21,
+        "the label's own share counted twice",
+        "In the label's column, its own share counts twice.",
+        "How much does the label's own score add to the loss, and how often did you count it?",
         LOCAL,
     ),
     "label_everywhere": Mistake(
@@ -502,6 +538,13 @@ CATALOGUE: dict[str, Mistake] = {
         "a node without a place",
         "Every node needs a place for its gradient, also those that the output does not need.",
         "Which gradient has a node that no message ever reaches?",
+        ORDER,
+    ),
+    "mixed_locals": Mistake(
+        12,
+        "local derivatives given to the wrong parents",
+        "The local derivatives are right, but each one goes to another parent than its own.",
+        "To which of the parents does the first local derivative in the list belong?",
         ORDER,
     ),
     "consumers": Mistake(
@@ -675,6 +718,7 @@ FROM_ERRORS: tuple[tuple[str, str], ...] = (
     ("dtype bool", "mask"),
     ("inf or nan", "overflow"),
     ("OverflowError", "overflow"),
+    ("A gradient always has the shape of its value", "shape"),
 )
 
 # The same words mean something special where rows and labels, or names of nodes, are indices.
@@ -682,6 +726,7 @@ FROM_ERRORS_OF: dict[str, tuple[tuple[str, str], ...]] = {
     "softmax_cross_entropy": (("out of bounds for axis", "rows_columns"),),
     "hinge": (("out of bounds for axis", "rows_columns"),),
     "backpropagate": (("KeyError", "left_out"),),
+    "numeric_gradient": (("tuple index out of range", "arrays_only"),),
 }
 
 FROM_FLAGS: tuple[tuple[str, str], ...] = (
@@ -700,7 +745,8 @@ def from_error(message: str, exercise: str) -> tuple[str, ...]:
             return (key,)
     if "broadcast" in message and "non-broadcastable output" not in message:
         # The same words from NumPy mean different things in different rules.
-        return ({"matmul": "product", "norm_squared": "product"}.get(exercise, "axis"),)
+        products = ("matmul", "norm_squared", "regularised_hinge")
+        return ("product" if exercise in products else "axis",)
     return ()
 
 

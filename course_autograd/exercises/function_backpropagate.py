@@ -89,6 +89,11 @@ class Backpropagate(FunctionExercise):
                 f"{kind_of(result)}."
             )
         answers = {node: plain_answer(result.get(node)) for node in given.order}
+        again = answer(*given.plain())
+        if not isinstance(again, Mapping) or answers != {
+            node: plain_answer(again.get(node)) for node in given.order
+        }:
+            flags.add("second_call_differs")
         return Observation(answers=answers, flags=frozenset(flags))
 
     def compare(self, case: Case, observation: Observation) -> Finding:
@@ -117,7 +122,11 @@ class Backpropagate(FunctionExercise):
         named: tuple[str, ...] = ()
         if left_out and left_out == len(facts):
             named = ("left_out",)
-        if not passed[CLEAN]:
+        if "second_call_differs" in observation.flags:
+            passed[CLEAN] = False
+            facts.append("the same graph gets other gradients at the second call")
+            named = ("random",)
+        if "changed_inputs" in observation.flags:
             facts.append("your function changed the lists or dicts it was given")
             named = named or ("changed_saved",)
         return Finding(
@@ -186,6 +195,11 @@ class Graph:
             ),
             "passed": (self._walk(backwards, factor="upstream"),),
             "upstream": (self._walk(backwards, factor="local"),),
+            "twice": (self._walk(backwards, factor="squared"),),
+            "sign": (self._walk(backwards, factor="negative"), -self.gradients()),
+            "averaged": (self._walk(backwards, factor="mean"),),
+            "mixed_locals": (self._walk(backwards, factor="mixed"),),
+            "truncated": (np.trunc(self.gradients()), np.round(self.gradients())),
             "consumers": (np.linalg.inv(np.eye(len(self.order)) - self.matrix())[0],),
         }
 
@@ -205,11 +219,18 @@ class Graph:
         gradient = dict.fromkeys(self.order, 0.0) | {self.order[-1]: 1.0}
         reached: set[str] = set()
         for node in visits:
-            for parent, derivative in zip(self.parents[node], self.local[node], strict=True):
+            slopes = self.local[node]
+            for parent, derivative, other in zip(
+                self.parents[node], slopes, slopes[::-1], strict=True
+            ):
                 message = {
                     "both": gradient[node] * derivative,
                     "upstream": gradient[node],
                     "local": derivative,
+                    "squared": gradient[node] ** 2 * derivative,
+                    "negative": -gradient[node] * derivative,
+                    "mean": gradient[node] * derivative / len(slopes),
+                    "mixed": gradient[node] * other,
                 }[factor]
                 if keep == "sum":
                     gradient[parent] += message

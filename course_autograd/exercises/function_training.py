@@ -61,6 +61,7 @@ class RegularisedHinge(FunctionExercise):
             return answer(data, weights, np.array(case.options["labels"]), case.options["lam"])
 
         result = ask_at(W)
+        flags = frozenset() if np.array_equal(W.value, start) else frozenset({"changed_inputs"})
         if not isinstance(result, Tensor):
             return broken(f"regularised_hinge must return a scalar Tensor, got {kind_of(result)}.")
         again = ask_at(Tensor(moved, "W"))
@@ -70,6 +71,7 @@ class RegularisedHinge(FunctionExercise):
                 float_array(replayed(result, W, moved)),
                 float_array(again.value if isinstance(again, Tensor) else again),
             ),
+            flags=flags,
         )
 
     def compare(self, case: Case, observation: Observation) -> Finding:
@@ -91,7 +93,7 @@ class RegularisedHinge(FunctionExercise):
             value_is_right = False
             yours, wanted = number_words(float(found)), number_words(hinge + lam * squares)
             facts.append(f"the value: yours {yours}, expected {wanted}")
-            others = (squares**0.5, absolute, squares / W.size)
+            others = (squares**0.5, absolute, squares / W.size, float(np.sum(W)), -squares)
             fits, _ = explained(
                 found,
                 {
@@ -106,7 +108,11 @@ class RegularisedHinge(FunctionExercise):
                 },
                 1e-9,
             )
-        if not connected:
+        if "changed_inputs" in observation.flags:
+            value_is_right = False
+            facts.append("W holds other numbers after the call")
+            named = ("changed_saved",)
+        elif not connected:
             facts.append("with another W, your function and its graph end at different values")
             if value_is_right:
                 named = self._detached(case, observation)

@@ -40,9 +40,21 @@ def tanh_square(e: Evidence) -> Prediction:
     yield "", e.upstream - e.upstream * e.output
 
 
+def sigmoid_other(e: Evidence) -> Prediction:
+    """The derivative that belongs to tanh."""
+    yield "", e.upstream - e.upstream * e.output**2
+
+
+def tanh_other(e: Evidence) -> Prediction:
+    """The derivative that belongs to sigmoid."""
+    sent = e.upstream * e.output
+    yield "", sent - sent * e.output
+
+
 def exp_variable(e: Evidence) -> Prediction:
-    """The input where the output belongs."""
+    """The input where the output belongs; or treated like a power of x."""
     yield "", e.upstream * e.inputs[0]
+    yield "power", e.truth[0] * e.inputs[0] / np.e
 
 
 def reciprocal_variable(e: Evidence) -> Prediction:
@@ -73,6 +85,14 @@ def power_fixed(e: Evidence) -> Prediction:
     """The rule of one exponent for all exponents."""
     for fixed in (2, 3):
         yield str(fixed), jacobian(e.forward, e.inputs, {"exponent": fixed}).vjp(e.upstream)[0]
+
+
+def power_unpacked(e: Evidence) -> Prediction:
+    """Base and exponent in each other's place."""
+    base = np.full(e.inputs[0].shape, float(e.options["exponent"]))
+    swapped = jacobian(lambda _ctx, moved: moved ** e.inputs[0], (base,)) if base.size else None
+    if swapped is not None:
+        yield "", swapped.vjp(e.upstream)[0]
 
 
 def relu_upstream_mask(e: Evidence) -> Prediction:
@@ -117,6 +137,20 @@ def cross_entropy_label(e: Evidence) -> Prediction:
     scores, _, scales = _rows(e)
     for note, scale in scales:
         yield note, e.upstream * _softmax(scores) * scale
+
+
+def cross_entropy_label_only(e: Evidence) -> Prediction:
+    """Nothing in the columns of the other classes."""
+    _, hot, scales = _rows(e)
+    for note, scale in scales:
+        yield note, e.truth[0] * hot * scale * len(hot)
+
+
+def cross_entropy_label_twice(e: Evidence) -> Prediction:
+    """The label's own share taken off twice."""
+    _, hot, scales = _rows(e)
+    for note, scale in scales:
+        yield note, (e.truth[0] * len(hot) - e.upstream * hot) * scale
 
 
 def cross_entropy_everywhere(e: Evidence) -> Prediction:
@@ -174,6 +208,23 @@ def hinge_margins(e: Evidence) -> Prediction:
         yield note + "label", e.upstream * whole * scale
 
 
+# --- a norm ---
+
+
+def norm_one_row(e: Evidence) -> Prediction:
+    """What comes from the last row of W alone, or from the first."""
+    W, x = e.inputs
+    for note, row in (("last", W[-1:]), ("first", W[:1])):
+        if len(W) > 1:
+            yield note, jacobian(e.forward, (row, x), e.options).vjp(e.upstream)[1]
+
+
+def norm_value(e: Evidence) -> Prediction:
+    """The squares themselves where their derivative belongs."""
+    W, x = e.inputs
+    yield "", 0.5 * e.truth[0] * (W @ x)[:, None]
+
+
 # --- tables --------------------------------------------------------------------------------------
 
 
@@ -185,15 +236,31 @@ def lookup_repeated(e: Evidence) -> Prediction:
 
 
 SPECIAL: dict[str, tuple[tuple[str, Special], ...]] = {
-    "sigmoid": (("variable", sigmoid_variable), ("factor", sigmoid_factor)),
-    "tanh": (("variable", tanh_variable), ("square", tanh_square)),
+    "sigmoid": (
+        ("variable", sigmoid_variable),
+        ("factor", sigmoid_factor),
+        ("other_function", sigmoid_other),
+    ),
+    "tanh": (
+        ("variable", tanh_variable),
+        ("square", tanh_square),
+        ("other_function", tanh_other),
+    ),
     "exp": (("variable", exp_variable),),
     "reciprocal": (("variable", reciprocal_variable), ("square", reciprocal_square)),
-    "power": (("exponent", power_exponent), ("lowered", power_lowered), ("fixed", power_fixed)),
+    "power": (
+        ("exponent", power_exponent),
+        ("lowered", power_lowered),
+        ("fixed", power_fixed),
+        ("ctx_order", power_unpacked),
+    ),
+    "norm_squared": (("overwritten", norm_one_row), ("value", norm_value)),
     "relu": (("upstream_mask", relu_upstream_mask), ("inverted", relu_inverted)),
     "softmax_cross_entropy": (
         ("softmax_axis", cross_entropy_axis),
         ("label", cross_entropy_label),
+        ("label_only", cross_entropy_label_only),
+        ("label_twice", cross_entropy_label_twice),
         ("label_everywhere", cross_entropy_everywhere),
         ("rows_columns", cross_entropy_rows),
         ("diagonal", cross_entropy_diagonal),
@@ -201,6 +268,7 @@ SPECIAL: dict[str, tuple[tuple[str, Special], ...]] = {
     "hinge": (
         ("label_count", hinge_label_count),
         ("label", hinge_label),
+        ("label_only", cross_entropy_label_only),
         ("margins", hinge_margins),
     ),
     "lookup": (("repeated", lookup_repeated),),

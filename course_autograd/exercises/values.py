@@ -318,7 +318,11 @@ BRANCHES = ValuesExercise(
             "x(x+1): dy/dx",
             "the same graph: the gradient at x, over both paths",
             lambda: slope(_tree, "x", x=17.0),
-            wrong={"overwritten": lambda: (17.0, 18.0), "own": lambda: 17.0 + 17.0},
+            wrong={
+                "overwritten": lambda: (17.0, 18.0),
+                "own": lambda: 17.0 + 17.0,
+                "averaged": lambda: slope(_tree, "x", x=17.0) / 2,
+            },
         ),
         Key(
             "x²·3x: df/dx",
@@ -329,6 +333,7 @@ BRANCHES = ValuesExercise(
                     slope(lambda x: x**2 * 6.0, "x", x=2.0),
                     slope(lambda x: 4.0 * (3 * x), "x", x=2.0),
                 ),
+                "averaged": lambda: slope(_cubic, "x", x=2.0) / 2,
             },
         ),
         Key(
@@ -365,6 +370,7 @@ BRANCHES = ValuesExercise(
                 "half": lambda: _at_affine("x") / 2,
                 "passed": lambda: _at_affine("b"),
                 "own": lambda: _at_affine("a"),
+                "inner": lambda: 2 * 3.0 * 2.0,
             },
         ),
         Key(
@@ -375,6 +381,7 @@ BRANCHES = ValuesExercise(
                 "half": lambda: _at_affine("a") / 2,
                 "passed": lambda: _at_affine("b"),
                 "own": lambda: _at_affine("x"),
+                "inner": lambda: 2 * 2.0 * 3.0,
             },
         ),
         Key(
@@ -426,7 +433,12 @@ NEURON_BY_HAND = ValuesExercise(
             "the gradient at w1",
             lambda: _at_neuron("w1"),
             ROUNDED,
-            {"upstream": lambda: 1.0, "factor": lambda: _neuron(W0, X0, W1)},
+            {
+                "upstream": lambda: 1.0,
+                "factor": lambda: _neuron(W0, X0, W1),
+                "variable": lambda: slope(_neuron, "w1", w0=0.0, x=0.0, w1=_neuron(W0, X0, W1)),
+                "inner": lambda: slope(_neuron, "w1", w0=W0, x=X0, w1=0.0),
+            },
         ),
     ),
     "part 1: the neuron step by step (JHU EN.601.482, “A More Complicated Example”)",
@@ -477,6 +489,8 @@ def _matrix_key(i: int, j: int) -> Key:
             "transposed": lambda: _norm_slope(0, j, i) if i != j else math.nan,
             "upstream": lambda: float(x[j]),
             "passed": lambda: 2 * float(q[i]),
+            "twice": lambda: float(2 * q[i]) * _norm_slope(0, i, j),
+            "value": lambda: float(q[i]) / 2 * _norm_slope(0, i, j),
         },
     )
 
@@ -488,7 +502,9 @@ def _vector_key(j: int) -> Key:
         lambda: _norm_slope(1, j),
         wrong={
             "half": lambda: _norm_slope(1, j) / 2,
-            "overwritten": lambda: float(2 * (MATRIX @ VECTOR)[-1] * MATRIX[-1, j]),
+            "overwritten": lambda: tuple(
+                float(2 * (MATRIX @ VECTOR)[i] * MATRIX[i, j]) for i in range(2)
+            ),
             "transposed": lambda: float((2 * MATRIX @ (MATRIX @ VECTOR))[j]),
         },
     )
@@ -559,8 +575,18 @@ MLP_BY_HAND = ValuesExercise(
         Key("u1", "the value of u1 = W x at W = 2, x = 3", lambda: 2.0 * 3.0),
         Key("u2", "the value of u2 = u1 + b at b = 1", lambda: 2.0 * 3.0 + 1.0),
         Key("H", "the value of H = max(0, u2)", lambda: _layer(2.0, 3.0, 1.0)),
-        Key("dH/dW", "the gradient at W", lambda: _at_layer("W"), wrong={"own": lambda: 2.0}),
-        Key("dH/dx", "the gradient at x", lambda: _at_layer("x"), wrong={"own": lambda: 3.0}),
+        Key(
+            "dH/dW",
+            "the gradient at W",
+            lambda: _at_layer("W"),
+            wrong={"own": lambda: 2.0, "passed": lambda: _at_layer("b")},
+        ),
+        Key(
+            "dH/dx",
+            "the gradient at x",
+            lambda: _at_layer("x"),
+            wrong={"own": lambda: 3.0, "passed": lambda: _at_layer("b")},
+        ),
         Key("dH/db", "the gradient at b", lambda: _at_layer("b"), wrong={"own": lambda: 7.0}),
     ),
     "part 1: one neuron by hand (CS4787, lecture 4, “Exercise: Backprop”)",
