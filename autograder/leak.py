@@ -23,13 +23,13 @@ import operator
 import re
 import textwrap
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from autograder.cells import Cell, parse_notebook, read_notebook, solution_cells
+from autograder.cells import parse_notebook, read_notebook, solution_cells
 from autograder.course import Course
 from autograder.errors import NotANotebookError
 
@@ -546,7 +546,7 @@ def leaks_in_grading(course: Course) -> list[Leak]:
         student, assignment = path.relative_to(step).parts[:2]
         sought = [secret for secret in everything if secret.assignment >= assignment]
         own = _own_work(autograded / student / assignment / f"{assignment}.ipynb")
-        written = {secret.exercise for secret in search(own, sought)}
+        written = {secret.exercise for source in own for secret in search(source, sought)}
         where = str(path.relative_to(course.root))
         found += [
             leak
@@ -556,14 +556,13 @@ def leaks_in_grading(course: Course) -> list[Leak]:
     return found
 
 
-def _own_work(path: Path) -> str:
-    """Return what a student wrote in a notebook; empty if it cannot be read."""
+def _own_work(path: Path) -> list[str]:
+    """Return the cells a student wrote in a notebook; none if it cannot be read."""
     try:
         notebook = read_notebook(path)
     except NotANotebookError:
-        return ""
-    own: Iterable[Cell] = (cell for cell in notebook if cell.role in ("solution", "free"))
-    return "\n\n".join(cell.source for cell in own)
+        return []
+    return [cell.source for cell in notebook if cell.role in ("solution", "free")]
 
 
 def leaks_in_file(name: str, content: bytes, where: str, sought: Sequence[Secret]) -> list[Leak]:

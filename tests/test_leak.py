@@ -217,6 +217,9 @@ def test_feedback_may_show_a_student_only_what_the_student_wrote(course: Course)
         feedback.mkdir(parents=True)
         (feedback / f"{name}.html").write_text(page, encoding="utf-8")
     plant(graded / "ada" / name / f"{name}.ipynb", SOLUTIONS["mul"][1])
+    # numbers, beside words that are no Python
+    plant(graded / "ada" / name / f"{name}.ipynb", SOLUTIONS["branches"][1])
+    plant(graded / "ada" / name / f"{name}.ipynb", "Here I'm done.", cell_type="markdown")
     (leak,) = leaks_in_grading(course)
     assert leak.where == f"grading/feedback/bob/{name}/{name}.html"
 
