@@ -182,7 +182,7 @@ class OperationExercise(Exercise):
         given = snapshot(values)
         options = {name: _copied(value) for name, value in case.options.items()}
         ctx: list[Any] = []
-        output = operation.forward(ctx, *values, **options)
+        output = float_array(operation.forward(ctx, *values, **options))  # as it is before backward
         flags = {"changed_inputs"} if changed(values, given) else set()
         saved = tuple(ctx)
         kept = snapshot(saved)
@@ -202,7 +202,7 @@ class OperationExercise(Exercise):
             flags.add("second_call_differs")
         ones = as_engine(np.ones(np.shape(grad_output)))
         return Observation(
-            output=float_array(output),
+            output=output,
             gradients=accepted,
             raw=raw,
             ones=float_arrays(run_rule(operation, saved, needs, ones)),
@@ -250,6 +250,7 @@ class OperationExercise(Exercise):
         leaves = [Tensor(array) for array in case.arrays]
         options = {name: _copied(value) for name, value in case.options.items()}
         first = apply(operation, tuple(leaves), options)
+        output = float_array(first.value)
         second = apply(operation, tuple(leaves), options)
         operation.forward([], *(as_engine(DECOY * array) for array in case.arrays), **options)
         backpropagate(first, as_engine(case.upstream[0]))
@@ -260,7 +261,7 @@ class OperationExercise(Exercise):
             map(_agree, gradients, (_sum(*both) for both in zip(*alone, strict=True)))
         )
         return Observation(
-            output=float_array(first.value),
+            output=output,
             gradients=gradients,
             flags=frozenset({"mixed_up"} if apart else ()),
         )

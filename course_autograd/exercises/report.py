@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from course_autograd.exercises.base import CLEAN, Exercise, Finding
-from course_autograd.mistakes import TOGETHER, names_of
+from course_autograd.mistakes import CATALOGUE, TOGETHER, names_of
 
 WIDTH = 240  # characters of a line
 ALL_STEPS = 4
@@ -231,7 +231,11 @@ def recognised(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 def _common(findings: Sequence[Finding]) -> tuple[str, ...]:
     wrong = [one for one in findings if not one.right]
-    certain = [one.mistakes for one in wrong if one.mistakes and not one.fits]
+    certain = [
+        one.mistakes
+        for one in wrong
+        if not one.fits and any(not CATALOGUE[key].general for key in one.mistakes)
+    ]
     results = list(dict.fromkeys(result for one in wrong for result in one.fits))
     choices = [results, *([result] for result in results)] if results else [[]]
     for chosen in choices:
