@@ -28,6 +28,7 @@ from course_autograd.exercises.functions import CLOSE
 from course_autograd.exercises.observe import as_engine
 from course_autograd.exercises.operation_exercise import FORWARD_TOLERANCE, draw_upstream
 from course_autograd.numeric import (
+    DOUBT,
     KINK_TOLERANCE,
     NEARBY,
     RELATIVE,
@@ -242,6 +243,12 @@ own error. The judge allows the larger of
 - {relative} of the largest entry of the gradient (at least 1), and
 - {trust:g} times the error that the measurement believes to have.
 
+Where the latter is more than {doubt} of the largest entry (at least 1), the measurement decides
+nothing: at a kink, which shows as two slopes that do not meet as the step shrinks; where the
+function is too steep for the step; where it has no finite value. Then the other entries are judged,
+a subgradient is right, and anything else is *inconclusive*: it counts as right, and the report says
+what was not judged, and why. In the exercises of the course that never happens (a test).
+
 ## Operations
 
 Random inputs from {seeds} seeds, upstream gradients of both signs. All figures are relative to the
@@ -292,6 +299,7 @@ def page(rows: Sequence[Row], corners: Sequence[Corners], seeds: int) -> str:
         step=STEP,
         relative=RELATIVE,
         trust=TRUST,
+        doubt=DOUBT,
         seeds=seeds,
         operations="\n".join(map(line, rows)),
         nearby=NEARBY,
