@@ -33,6 +33,7 @@ from course_autograd.exercises import (
     Trouble,
     exercises,
 )
+from course_autograd.exercises.base import WORKED_OUT
 
 TIME_IS_UP = "the time for this submission was used up"
 
@@ -315,7 +316,7 @@ class _Hearing:
         before = {
             exercise.name: self.asked_of[exercise.name]
             for exercise in waiting
-            if exercise.kind == "values"
+            if exercise.kind in WORKED_OUT
             and not all(one.finding.right for one in self.asked_of[exercise.name])
         }
         again = [exercise for exercise in waiting if exercise.name in before]

@@ -14,7 +14,7 @@
 # | 3 | three rules: product, maximum, power | 25 | 9 |
 # | 4 | patterns: how gradients flow | 5 | 2 |
 # | 5 | branches: why gradients add | 15 | 4 |
-# | 6 | test a gradient with numbers | 10 | 3 |
+# | 6 | test a gradient with numbers, and break a rule | 18 | 5 |
 # | 7 | the whole algorithm | 15 | 5 |
 # | 8 | your rules fit a line | 5 | |
 #
@@ -126,9 +126,10 @@ f = q * z
 draw(f)
 
 # %% [markdown]
-# Compare with your paper. Inputs are boxes, operations are circles. Above each line stands the value that goes forward.
-# The backward pass will write a gradient below it, marked with ∂. It goes through the same graph from right to left, one
-# sentence per line. You have all the numbers for these sentences already:
+# Compare with your paper. Inputs are boxes, operations are circles. Above each line stands the value that goes forward. (Below each picture there is a table of the same graph.
+# In it, v1, v2, … are circles without a name.)
+# The backward pass will write a gradient below it, marked with ∂. It goes through the same graph from right to left. We can
+# say each step in one sentence, and you have all the numbers for these sentences already:
 #
 # - at the product: upstream 1 × local derivative = gradient of $q$ (and one more sentence for $z$);
 # - at the sum: upstream (the gradient of $q$) × local 1 = gradient of $x$ (and one more for $y$).
@@ -200,7 +201,7 @@ print("gradients of the two inputs:", [float(parent.grad) for parent in total.pa
 # - **a gradient has the shape of its value**: the gradient of $x$, shape $(3, 4)$, has shape $(3, 4)$.
 #
 # If a row of shape $(4,)$ meets a matrix of shape $(3, 4)$, NumPy uses the row three times. This is called
-# **broadcasting**. For elementwise operations the engine adds up the three gradients of the row for you.
+# **broadcasting**. For elementwise operations the **engine** (the part of the package that walks back) adds up the three gradients of the row for you.
 # In assignment 3 you do it yourself.
 
 # %% [markdown]
@@ -509,7 +510,7 @@ draw(f)
 # - `f` is a function. It takes an array of the shape of `x` and returns one number.
 # - `x` is an array of any shape: no axes at all, one, two, or more. `h` is the step.
 # - Return an array of the shape of `x`, of central differences.
-# - The array `x` belongs to someone else. After the call it must hold the same numbers as before.
+# - The array `x` belongs to someone else. After the call it must hold the same numbers as before. (Adding and subtracting `h` again may leave a rounding error.)
 #
 # *A NumPy reminder:* `for index in np.ndindex(x.shape):` visits every entry of an array of any shape; `x[index]` is that entry.
 
@@ -557,6 +558,54 @@ if ready("numeric_gradient", globals()):
 # digits, and the difference keeps only what is left. The middle is best. `check` chooses its steps with this in mind.
 
 # %% [markdown]
+# ### Exercise 8: `break_power`, a rule that is wrong
+#
+# **Question:** which tests does a wrong rule fail, by how much, and which tests does it pass?
+#
+# *5 minutes · difficulty ●●○○○ (2 of 5) · importance: high · 2 points*
+#
+# Somebody has written another rule for $z = x^n$. It is wrong:
+
+# %% role="shown" id="broken-power"
+def broken_power(ctx, grad_output):
+    """z = x ** exponent, elementwise. ctx holds [x, exponent]. This rule is WRONG."""
+    x, exponent = ctx
+    return (grad_output * exponent * x**exponent,)
+
+
+# %% [markdown]
+# A **probe** is one test of a rule: an input and an upstream gradient. Here are three probes, all of them with the exponent 3:
+#
+# | probe | $x$ | upstream gradient |
+# |---|---|---|
+# | 1 | $2$ | $1$ |
+# | 2 | $-1$ | $0.5$ |
+# | 3 | $4$ | $0$ |
+#
+# - `"probe 1"`, `"probe 2"`, `"probe 3"`: by how much is the rule's gradient off? Write *the rule's gradient minus the right gradient*. 0 means: the rule passes
+#   this probe, and the mistake is not seen.
+# - `"wrong at"`: a number $x$ at which the rule gives a wrong gradient. `check` draws an upstream gradient at random, never 0. The exponent is 3 again.
+# - `"right at"`: a number $x$ at which the rule gives the right gradient, whatever arrives.
+#
+# Predict on paper first. Nobody has written down the answers: `check` measures each gradient, as you did in exercise 7.
+
+# %% role="solution" exercise="break_power"
+break_power = {
+    "probe 1": 12,  ### ANSWER
+    "probe 2": -3,  ### ANSWER
+    "probe 3": 0,  ### ANSWER
+    "wrong at": 2,  ### ANSWER
+    "right at": 1,  ### ANSWER
+}
+
+# %% role="check" exercise="break_power" points=2
+check("break_power", break_power)
+
+# %% [markdown]
+# **What you should see now:** `break_power: right.`, with five parts. A wrong rule can pass a test for two reasons: the input hides the mistake, or the
+# upstream gradient does. That is why `check` tries many inputs, and draws the upstream gradients at random.
+
+# %% [markdown]
 # ## Part 7: the whole algorithm
 #
 # You have found gradients by hand, and you have written rules for single steps. What is left is the walk itself. Here it is
@@ -581,7 +630,7 @@ for node in order:
         print(f"{node} was computed from {parent}; local derivative {derivative:g}")
 
 # %% [markdown]
-# ### Exercise 8: `backpropagate`
+# ### Exercise 9: `backpropagate`
 #
 # **Question:** which gradient collects at every node of the graph?
 #
@@ -654,7 +703,7 @@ for step in range(161):
 print("NumPy's own fit: a = {:.4f}, b = {:.4f}".format(*np.polyfit(x, t, 1)))
 
 # %% [markdown]
-# The loss falls, and your line is NumPy's line. The same loop in PyTorch ends at the same numbers; it prints them as
+# The loss falls, and your line is NumPy's line. The same loop in PyTorch, a library much used for neural networks, ends at the same numbers; it prints them as
 # `tensor(0.5001)` and `tensor(7.5009)`. Here is the picture that was promised at the beginning: the error at one
 # point, now with every gradient.
 
@@ -728,6 +777,7 @@ points = {
     "patterns": 2,
     "branches": 4,
     "numeric_gradient": 3,
+    "break_power": 2,
     "backpropagate": 5,
 }
 progress("01_chain_rule", globals(), points=points)

@@ -9,10 +9,10 @@
 #
 # | part | what you do | minutes | points |
 # |---|---|---|---|
-# | 1 | the neuron by hand | 15 | 3 |
+# | 1 | the neuron by hand | 18 | 3 |
 # | 2 | the neuron as a graph | 5 | |
-# | 3 | three rules: negate, exp, reciprocal | 15 | 6 |
-# | 4 | the fused operation: sigmoid | 25 | 5 |
+# | 3 | three rules: negate, exp, reciprocal | 18 | 6 |
+# | 4 | the fused operation: sigmoid, and a rule to break | 32 | 7 |
 # | 5 | staged or fused? | 10 | 2 |
 # | 6 | the neuron learns | 10 | |
 #
@@ -111,7 +111,8 @@ show_curve(w0=8.7, w1=-3.1)
 # | 5 | $d = e + 1$ | ? |
 # | 6 | $f = 1 / d$ | ? |
 #
-# Write the table on paper and fill in the values. Two decimals are enough. (A calculator helps: $e^{-1} \approx 0.37$.)
+# Write the table on paper and fill in the values. Keep four decimals in your table. Round only the answers, to two decimals. (A calculator helps:
+# $e^{-1} \approx 0.3679$.)
 #
 # Then walk back. From calculus you need four local derivatives, where $c$ is a fixed number:
 #
@@ -127,7 +128,7 @@ show_curve(w0=8.7, w1=-3.1)
 #
 # *15 minutes · difficulty ●●○○○ (2 of 5) · importance: high · 3 points*
 #
-# Replace each `...` by a number, rounded to two decimals. Each number is checked on its own.
+# Replace each `...` by a number. Round only here, to two decimals. Each number is checked on its own.
 
 # %% role="solution" exercise="neuron_by_hand"
 neuron_by_hand = {
@@ -278,7 +279,7 @@ check(ops.reciprocal)
 w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
 f = staged_neuron(w0, x, w1)
 f.backward()
-tell(f, decimals=2)
+tell(f, decimals=4)
 draw(f)
 
 # %% [markdown]
@@ -390,9 +391,57 @@ f.backward()
 draw(f)
 
 # %% [markdown]
+# ### Exercise 6: `break_sigmoid`, a rule that is wrong
+#
+# **Question:** which tests does a wrong rule fail, by how much, and which tests does it pass?
+#
+# *5 minutes · difficulty ●●○○○ (2 of 5) · importance: high · 2 points*
+#
+# Somebody has written another rule for $\sigma(y)$. It is wrong:
+
+# %% role="shown" id="broken-sigmoid"
+def broken_sigmoid(ctx, grad_output):
+    """z = sigma(y), elementwise. ctx holds [output]. This rule is WRONG."""
+    (output,) = ctx
+    return (grad_output * (1 - output),)
+
+
+# %% [markdown]
+# A **probe** is one test of a rule: an input and an upstream gradient. Here are three probes:
+#
+# | probe | $y$ | upstream gradient |
+# |---|---|---|
+# | 1 | $0$ | $1$ |
+# | 2 | $3$ | $0$ |
+# | 3 | $-1000$ | $2$ |
+#
+# - `"probe 1"`, `"probe 2"`, `"probe 3"`: by how much is the rule's gradient off? Write *the rule's gradient minus the right gradient*. 0 means: the rule passes
+#   this probe, and the mistake is not seen.
+# - `"wrong at"`: a number $y$ at which the rule gives a wrong gradient. `check` draws an upstream gradient at random, never 0.
+# - `"right at"`: a number $y$ at which the rule gives the right gradient, whatever arrives. As close as numbers in a computer can be is right.
+#
+# Predict on paper first. Nobody has written down the answers: `check` measures each gradient with central differences.
+
+# %% role="solution" exercise="break_sigmoid"
+break_sigmoid = {
+    "probe 1": 0.25,  ### ANSWER
+    "probe 2": 0,  ### ANSWER
+    "probe 3": 2,  ### ANSWER
+    "wrong at": 0,  ### ANSWER
+    "right at": 1000,  ### ANSWER
+}
+
+# %% role="check" exercise="break_sigmoid" points=2
+check("break_sigmoid", break_sigmoid)
+
+# %% [markdown]
+# **What you should see now:** `break_sigmoid: right.`, with five parts. Where $\sigma$ is flat, the neuron is **saturated**: hardly any gradient comes through. On one of the
+# two flat sides this mistake is large, on the other one nobody can see it. A test with large numbers only, or on one side only, is no good test.
+
+# %% [markdown]
 # ## Part 5: staged or fused?
 #
-# ### Exercise 6: compare
+# ### Exercise 7: compare
 #
 # **Question:** what is the same, and what is different, in the staged and the fused neuron?
 #
@@ -418,7 +467,7 @@ check("staged_or_fused", staged_or_fused)
 # ### What the way back costs: memory
 #
 # To walk back, the graph has to keep every value that some rule will need. Nothing can be thrown away before the backward pass has used it. This is
-# the **price of reverse mode**: memory grows with the number of operations. The next cell runs both neurons on 100,000 inputs at once, and
+# the price of walking back (called **reverse mode**): memory grows with the number of operations. The next cell runs both neurons on 100,000 inputs at once, and
 # counts the nodes and the bytes that each graph keeps. It also compares values and gradients.
 
 # %% role="shown" id="memory"
@@ -507,8 +556,11 @@ show_curve(w0, w1)
 #
 # $$P(1 \mid w, c) = \sigma(W_w \cdot C_c)$$
 #
+# Here 1 means: yes, $c$ stands near $w$.
+#
 # The dot product of two vectors with three entries is three products and two sums. So you own all rules for it. We write it with `mul` and `add`
-# only; in assignment 3 the matrix product does it in one step.
+# only; in assignment 3 the matrix product does it in one step. For one pair of words, the names in the picture are short: $W_1$, $W_2$, $W_3$ are the three entries of the
+# vector $W_w$, and $C_1$, $C_2$, $C_3$ those of $C_c$.
 
 # %% role="shown" id="skip-gram"
 W = [Tensor(value, name=f"W{i}") for i, value in enumerate((0.5, -1.0, 2.0), start=1)]
@@ -584,6 +636,7 @@ points = {
     "exp": 2,
     "reciprocal": 3,
     "sigmoid": 5,
+    "break_sigmoid": 2,
     "staged_or_fused": 2,
 }
 progress("02_sigmoid", globals(), points=points)

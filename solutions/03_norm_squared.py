@@ -12,9 +12,9 @@
 # | 1 | the squared norm by hand | 10 | 3 |
 # | 2 | the same example as a graph | 3 | |
 # | 3 | the gradient, derived by indices | 12 | |
-# | 4 | two rules: square and sum | 15 | 6 |
-# | 5 | the matrix product | 15 | 5 |
-# | 6 | two whole operations: bias and squared norm | 18 | 7 |
+# | 4 | two rules: square and sum | 20 | 6 |
+# | 5 | the matrix product | 20 | 5 |
+# | 6 | two whole operations, bias and squared norm, and a rule to break | 27 | 9 |
 # | 7 | how large would the Jacobian be? | 7 | 2 |
 # | 8 | your rules at work: a word model and real scans | 8 | |
 #
@@ -22,7 +22,8 @@
 # what to save in `ctx`. From NumPy you need `.shape`, `@` and `.T`. If you did not finish the earlier
 # assignments, no problem: their rules are printed below, ready to use.
 #
-# **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` are yours.
+# **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` or `...` are yours: replace `...` by an answer, and delete the line
+# `raise NotImplementedError()` when you write your own lines.
 # `check(...)` tells you at once what it saw, as often as you like: *right*, or where it is not right yet, what kind of mistake this looks like, and a question to think about.
 # If you are stuck, put `check(ops.sum, hint=4)` into a new cell: it also says what to read again. The grader runs the same checks with other numbers.
 #
@@ -495,7 +496,7 @@ draw(f)
 # | $b$ | $(M,)$ |
 # | $z$ and `grad_output` | $(N, M)$ |
 #
-# Forward, NumPy repeats $b$ for every row. In assignments 1 and 2 the engine cared for the way back. This operation gets no such help: **your rule
+# Forward, NumPy repeats $b$ for every row. In assignments 1 and 2 the engine took care of the way back. This operation gets no such help: **your rule
 # adds up by itself.** How often is the number $b_j$ used? What happens to gradients of a value that is used more than once? Derive it by indices:
 #
 # $$\frac{\partial L}{\partial b_j} = \sum_a \sum_c \frac{\partial L}{\partial z_{ac}}\,\frac{\partial z_{ac}}{\partial b_j}
@@ -539,10 +540,58 @@ class add_bias(Operation):
 check(ops.add_bias)
 
 # %% [markdown]
-# **What you should see now:** `add_bias: right.`, for one row and for arrays with several rows. With one row there is nothing to add up, so a wrong rule can look right there.
+# **What you should see now:** `add_bias: right.`, for one row and for arrays with several rows.
 
 # %% [markdown]
-# ### Exercise 6: `norm_squared`, a whole operation
+# ### Exercise 6: `break_add_bias`, a rule that is wrong
+#
+# **Question:** which tests does a wrong rule fail, by how much, and which tests does it pass?
+#
+# *5 minutes · difficulty ●●○○○ (2 of 5) · importance: high · 2 points*
+#
+# Somebody has written another rule for `add_bias`. The gradient of $x$ is right, the gradient of $b$ is wrong:
+
+# %% role="shown" id="broken-add-bias"
+def broken_add_bias(ctx, grad_output):
+    """z = x + b, x is (N, M), b is (M,). ctx is empty. The rule of b is WRONG."""
+    return grad_output, grad_output.mean(axis=0)
+
+
+# %% [markdown]
+# A **probe** is one test of a rule: an input and an upstream gradient. In these three probes $x$ and `grad_output` have **one column**, so $b$ has one entry. The entries of $x$ and $b$ are all 0.
+#
+# | probe | shape of $x$ | `grad_output` |
+# |---|---|---|
+# | 1 | $(3, 1)$ | `[[1], [2], [3]]` |
+# | 2 | $(3, 1)$ | `[[2], [-5], [3]]` |
+# | 3 | $(2, 1)$ | `[[-3], [1]]` |
+#
+# - `"probe 1"`, `"probe 2"`, `"probe 3"`: by how much is the gradient of the one entry of $b$ off? Write *the rule's gradient minus the right gradient*. 0 means: the
+#   rule passes this probe, and the mistake is not seen.
+# - `"wrong at"`: a matrix $x$ for which the rule gives a wrong gradient. Write it as a list of rows: a matrix of shape $(2, 3)$ has two lists with
+#   three numbers each. It may have any shape, with at least one row and one column. `check` draws `grad_output` at random.
+# - `"right at"`: a matrix $x$ for which the rule gives the right gradient, whatever arrives.
+#
+# Predict on paper first. Nobody has written down the answers: `check` measures each gradient with central differences.
+
+# %% role="solution" exercise="break_add_bias"
+break_add_bias = {
+    "probe 1": -4,  ### ANSWER
+    "probe 2": 0,  ### ANSWER
+    "probe 3": 1,  ### ANSWER
+    "wrong at": [[1], [2]],  ### ANSWER
+    "right at": [[1, 2]],  ### ANSWER
+}
+
+# %% role="check" exercise="break_add_bias" points=2
+check("break_add_bias", break_add_bias)
+
+# %% [markdown]
+# **What you should see now:** `break_add_bias: right.`, with five parts. A wrong rule can pass a test for two reasons: the shape of the input hides the mistake, or the numbers of the upstream
+# gradient do. That is why `check` tries several shapes, and draws the upstream gradients at random.
+
+# %% [markdown]
+# ### Exercise 7: `norm_squared`, a whole operation
 #
 # **Question:** can you put matrix product, square and sum together into one operation?
 #
@@ -639,7 +688,7 @@ print("your rule, without a table:", x.grad)
 # left to the lower right, is called **diagonal**. Your rule keeps only this line: $n$ numbers, not $n^2$.
 
 # %% [markdown]
-# ### Exercise 7: count before you compute
+# ### Exercise 8: count before you compute
 #
 # **Question:** how much memory would the whole table need for a layer of ordinary size?
 #
@@ -726,8 +775,8 @@ for step in range(201):
 learned_W, learned_b = W.value, b.value
 
 # %% [markdown]
-# Look at what was learned. Each column of $W$ has 64 numbers, so it can be shown as a picture of $8 \times 8$ again. Where a column is positive (marked +), ink raises the score of this digit. Where it is negative
-# (marked −), ink lowers it.
+# Look at what was learned. Each column of $W$ has 64 numbers, so it can be shown as a picture of $8 \times 8$ again. Where a column is positive (red with +), ink raises the score of this digit. Where it is negative
+# (blue with −), ink lowers it.
 
 # %% role="shown" id="picture-weights"
 if "learned_W" in globals():
@@ -763,24 +812,7 @@ else:
 #
 # No points here, and no wrong answers. Change the cells as you like.
 #
-# **1. Which probe would this wrong rule fail?** A friend forgot to add up in `add_bias`. The rule below sends back the upstream gradient of the first row only. The cell tries one input. Change `N`, or the entries of
-# `upstream`: find a test which the wrong rule passes, and one which it fails. What do all tests that it passes have in common?
-
-
-# %%
-def careless_bias(grad_output):
-    """Send the first row back to b, and forget the others."""
-    return grad_output[0]
-
-
-N, M = 1, 3
-upstream = np.random.default_rng(0).normal(size=(N, M))
-measured = numeric_gradient(lambda b: float(np.sum((np.zeros((N, M)) + b) * upstream)), np.zeros(M))
-print("wrong rule:", careless_bias(upstream).round(3))
-print("measured:  ", measured.round(3))
-
-# %% [markdown]
-# **2. Where do the brackets go?** A network with three layers and one output has Jacobians $J_1$, $J_2$, $J_3$. Their product can be computed from the left, $(g J_3) J_2 \ldots$, or from the right. The result is the same, the work is
+# **1. Where do the brackets go?** A network with three layers and one output has Jacobians $J_1$, $J_2$, $J_3$. Their product can be computed from the left, $(g J_3) J_2 \ldots$, or from the right. The result is the same, the work is
 # not. Which order is backpropagation? Change the sizes: when would the other order be cheaper?
 
 # %%
@@ -791,7 +823,7 @@ print(f"from the output: {from_output:>13,} multiplications")
 print(f"from the input:  {from_input:>13,} multiplications")
 
 # %% [markdown]
-# **3. The shortest vector.** Gradient descent on $x$ makes $\|Wx\|^2$ smaller and smaller. The matrix below has 2 rows and 3 columns. What is $\|Wx\|^2$ in the end? Is $x$ the zero vector in the end? Why, or why not? (It uses your
+# **2. The shortest vector.** Gradient descent on $x$ makes $\|Wx\|^2$ smaller and smaller. The matrix below has 2 rows and 3 columns. What is $\|Wx\|^2$ in the end? Is $x$ the zero vector in the end? Why, or why not? (It uses your
 # `norm_squared`. Try another matrix too.)
 
 # %%
@@ -815,6 +847,7 @@ points = {
     "sum": 4,
     "matmul": 5,
     "add_bias": 3,
+    "break_add_bias": 2,
     "norm_squared": 4,
     "jacobians": 2,
 }

@@ -11,16 +11,17 @@
 # |---|---|---|---|
 # | 1 | one neuron by hand | 6 | 2 |
 # | 2 | a layer as a graph | 4 | |
-# | 3 | two activations: relu and tanh | 14 | 5 |
-# | 4 | words as rows of a table: lookup | 10 | 3 |
-# | 5 | two losses: softmax with cross-entropy, and hinge | 30 | 12 |
+# | 3 | two activations: relu and tanh | 16 | 5 |
+# | 4 | words as rows of a table: lookup, and a rule to break | 17 | 5 |
+# | 5 | two losses: softmax with cross-entropy, and hinge | 36 | 12 |
 # | 6 | the training loop | 8 | 4 |
 # | 7 | train on real digits | 12 | |
 #
 # **You need** the rules of assignments 1 to 3. If some of them are missing, no problem: all of them are printed below, ready to use. You need the idea of a delta from
 # assignment 3: $\delta(a) = 1$ if $a = 0$, and 0 otherwise.
 #
-# **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` are yours.
+# **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` or `...` are yours: replace `...` by an answer, and delete the line
+# `raise NotImplementedError()` when you write your own lines.
 # `check(...)` tells you at once what it saw, as often as you like: *right*, or where it is not right yet, what kind of mistake this looks like, and a question to think about.
 # If you are stuck, put `check(ops.hinge, hint=4)` into a new cell: it also says what to read again. The grader runs the same checks with other numbers.
 #
@@ -354,6 +355,56 @@ for word, gradient in zip(words, table.grad, strict=True):
     print(f"{word:>6}: gradient {gradient}")
 
 # %% [markdown]
+# ### Exercise 5: `break_lookup`, a rule that is wrong
+#
+# **Question:** which tests does a wrong rule fail, by how much, and which tests does it pass?
+#
+# *5 minutes · difficulty ●●○○○ (2 of 5) · importance: high · 2 points*
+#
+# Somebody has written another rule for `lookup`. It is wrong:
+
+# %% role="shown" id="broken-lookup"
+def broken_lookup(ctx, grad_output):
+    """z = table[rows]. ctx holds [table.shape, rows]. This rule is WRONG."""
+    shape, rows = ctx
+    gradient = np.zeros(shape)
+    gradient[rows] = grad_output
+    return (gradient,)
+
+
+# %% [markdown]
+# A **probe** is one test of a rule: an input and an upstream gradient. In these three probes the table has shape $(4, 1)$: the rows 0, 1, 2 and 3, with one number each.
+#
+# | probe | `rows` | `grad_output` | which gradient do we look at? |
+# |---|---|---|---|
+# | 1 | `[2, 0, 2]` | `[[2], [5], [3]]` | row 2 of the table |
+# | 2 | `[3, 3]` | `[[0], [4]]` | row 3 of the table |
+# | 3 | `[1, 1, 1]` | `[[2], [-3], [5]]` | row 1 of the table |
+#
+# - `"probe 1"`, `"probe 2"`, `"probe 3"`: by how much is the rule's gradient off? Write *the rule's gradient minus the right gradient*. 0 means: the rule passes
+#   this probe, and the mistake is not seen.
+# - `"wrong at"`: a list of row numbers, from 0 to 3, for which the rule gives a wrong gradient. `check` draws `grad_output` at random.
+# - `"right at"`: a list of row numbers, at least one, for which the rule gives the right gradient, whatever arrives.
+#
+# Predict on paper first. Nobody has written down the answers: `check` measures each gradient with central differences.
+
+# %% role="solution" exercise="break_lookup"
+break_lookup = {
+    "probe 1": -2,  ### ANSWER
+    "probe 2": 0,  ### ANSWER
+    "probe 3": 1,  ### ANSWER
+    "wrong at": [1, 1],  ### ANSWER
+    "right at": [1, 2],  ### ANSWER
+}
+
+# %% role="check" exercise="break_lookup" points=2
+check("break_lookup", break_lookup)
+
+# %% [markdown]
+# **What you should see now:** `break_lookup: right.`, with five parts. No error, no wrong shape, and many tests pass: a sentence in which no word stands twice never shows this mistake. That is why `check` asks
+# for *repeated rows* on their own.
+
+# %% [markdown]
 # ## Part 5: two losses
 #
 # The last layer gives ten **scores** $s_0, \ldots, s_9$ for each scan, of any size and sign. The **label** $k$ is the right digit. A **loss** turns the scores and the label into
@@ -411,7 +462,7 @@ for k in range(3):
 # the fraction by the same number. And no exponent is positive any more.
 
 # %% [markdown]
-# ### Exercise 5: `softmax_cross_entropy`
+# ### Exercise 6: `softmax_cross_entropy`
 #
 # **Question:** how does the mean loss change when one score changes?
 #
@@ -506,13 +557,14 @@ print(f"gradient of W1 has shape {results['fused'].shape}; largest difference {g
 # **The last step is yours:** say this for all rows at once, with arrays. As before, the operation returns the mean over $N$ rows. When a margin is exactly at the point where it becomes 0, there is a kink, and every subgradient is accepted.
 
 # %% [markdown]
-# ### Exercise 6: `hinge`
+# ### Exercise 7: `hinge`
 #
 # **Question:** which scores does the hinge loss push down, and how hard does it pull the right one up?
 #
 # *9 minutes · difficulty ●●●○○ (3 of 5) · importance: medium · 4 points*
 #
-# - `ctx` holds `[margins, labels]`, shapes $(N, C)$ and $(N,)$. In the column of the label, the margin is stored as 0.
+# - `ctx` holds `[margins, labels]`, shapes $(N, C)$ and $(N,)$. In the column of the label, the margin is stored as 0. Take care: this stored 0 is
+#   no margin and must not be counted.
 # - `grad_output` is a single number.
 # - Return a tuple with one gradient, of shape $(N, C)$: the gradient of the scores.
 
@@ -554,7 +606,7 @@ check(ops.hinge)
 # You do not have to write any gradient for this. Build the loss from operations, and the graph does the rest.
 
 # %% [markdown]
-# ### Exercise 7: `regularised_hinge`
+# ### Exercise 8: `regularised_hinge`
 #
 # **Question:** can you build this loss from operations you own?
 #
@@ -580,7 +632,7 @@ def regularised_hinge(x, W, labels, lam):
 check(regularised_hinge)
 
 # %% [markdown]
-# **What you should see now:** `regularised_hinge: right.`, for several values of $\lambda$. The graph of this loss has a branch: $W$ is used for the scores and for the price. A dot marks the place where a line branches.
+# **What you should see now:** `regularised_hinge: right.`, for several values of $\lambda$. The graph of this loss has a branch: $W$ is used for the scores and for the price. A dot marks the place where a line branches. The box c1 is a constant: the data `x`, which has no name.
 
 # %% role="shown" id="draw-regularised"
 if ready("hinge regularised_hinge", globals()):
@@ -595,14 +647,14 @@ if ready("hinge regularised_hinge", globals()):
 #
 # **Gradient descent** changes every parameter a little, against its gradient. An **optimizer** does this for all parameters of a model. A **step** of training takes a few examples, a **minibatch**, and does five things:
 #
-# 1. **zero_grad**: forget the old gradients. Leaves *add up* gradients over several backward passes. Without this line you would mix the new gradients with all the old ones.
+# 1. **zero_grad**: forget the old gradients. Parameters (nodes without parents) *add up* gradients over several backward passes. Without this line you would mix the new gradients with all the old ones.
 # 2. **forward**: compute the scores. The graph is built while this line runs.
 # 3. **loss**: compare the scores with the labels. The result is one number.
 # 4. **backward**: send gradients from the loss to every parameter, through your rules.
 # 5. **step**: move every parameter against its gradient.
 
 # %% [markdown]
-# ### Exercise 8: `train_step`
+# ### Exercise 9: `train_step`
 #
 # **Question:** can you write these five lines?
 #
@@ -714,6 +766,8 @@ print(f"all ten digits equally likely: loss {-np.log(1 / 10):.2f}")
 #
 # An **epoch** is one pass through all training data, in minibatches of 32 scans. After every epoch we look at the validation loss. While it falls, the network learns something that is true for other scans too. When it has not
 # fallen for ten epochs, we stop, and take back the parameters of the best epoch. This is **early stopping**.
+#
+# In the cell, `lr` is the **learning rate**, the size of a step. SGD (*stochastic gradient descent*) is gradient descent on minibatches. `momentum=0.9`: each step also keeps 0.9 of the last one.
 
 # %% role="shown" id="train"
 from time import perf_counter
@@ -831,6 +885,8 @@ else:
     print("There is nothing to test yet: both trainings above come first.")
 
 # %% [markdown]
+# Is the second layer worth its work? Linear scores read 96 of 100 unseen scans, two layers 98 to 99: the second layer removes more than half of the mistakes.
+#
 # Your rules have trained a network that reads at least 95 of 100 unseen scans. The pictures show those that it reads wrongly: the written digit, and what it read. Would you have read them correctly?
 #
 # AlexNet, VGG-19 and residual networks with 34 layers are graphs of the same kind. They have more nodes and a few more operations. The loop is the one you wrote.
@@ -885,6 +941,7 @@ points = {
     "relu": 3,
     "tanh": 2,
     "lookup": 3,
+    "break_lookup": 2,
     "softmax_cross_entropy": 5,
     "hinge": 4,
     "regularised_hinge": 3,

@@ -24,6 +24,7 @@ from course_autograd import (
 from course_autograd.check import CheckTargetError, examine
 from course_autograd.errors import CheckFailed, CourseError
 from course_autograd.exercises import exercises
+from course_autograd.exercises.base import WORKED_OUT
 
 Printed = Callable[[], str]
 
@@ -121,7 +122,7 @@ def test_an_exercise_that_is_not_written_says_so_and_where(name: str, printed: P
     exercise = exercises()[name]
     target: Any = {"rule": name, "whole": name}.get(exercise.kind)
     answer: Any = None
-    if exercise.kind == "values":
+    if exercise.kind in WORKED_OUT:
         target, answer = name, dict.fromkeys(exercise.facets, ...)
     elif exercise.kind == "function":
 
@@ -197,7 +198,7 @@ def test_values_are_reported_number_by_number(printed: Printed) -> None:
 def test_reports_have_fewer_than_twelve_lines(name: str, printed: Printed) -> None:
     exercise = exercises()[name]
     answers: list[Any] = [lambda *_, **__: None, lambda *_, **__: 1.0, lambda: 0]
-    if exercise.kind == "values":
+    if exercise.kind in WORKED_OUT:
         answers = [dict.fromkeys(exercise.facets, 1000000000.0), {}, {"unknown": 1}]
     for answer in answers:
         target: Any = name
@@ -210,7 +211,7 @@ def test_reports_have_fewer_than_twelve_lines(name: str, printed: Printed) -> No
             answer.__name__ = name
             target = answer
         with pytest.raises(CheckFailed):
-            check(target, answer if exercise.kind == "values" else None, hint=4)
+            check(target, answer if exercise.kind in WORKED_OUT else None, hint=4)
         assert len(printed().splitlines()) < 12
 
 

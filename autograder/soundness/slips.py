@@ -18,6 +18,8 @@ from course_autograd.exercises import Case, Exercise, find
 from course_autograd.exercises.base import Array
 from course_autograd.exercises.operation_exercise import OperationExercise
 
+PREDICTED = "the wrong rule is given: what it does is predicted, nothing is derived or programmed"
+
 
 class StaleSlipError(Exception):
     """A slip changes a line that the reference no longer has."""
@@ -106,6 +108,8 @@ class Kind:
     def reason(self, exercise: str) -> str:
         """Return why the mistake cannot be made in `exercise`; "" if nobody has written it down."""
         chosen = find(exercise)
+        if chosen.kind == "break":
+            return PREDICTED
         for key in (exercise, chosen.kind, "*"):
             if key in self.why_not:
                 return self.why_not[key]

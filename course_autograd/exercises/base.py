@@ -39,6 +39,7 @@ FLAGS = (
     "warned",
 )
 MAX_GRADIENTS = 64
+WORKED_OUT = ("values", "break")  # kinds whose answer is a dict of numbers, worked out anyhow
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,7 @@ class Exercise(ABC):
     assignment : str
         Such as ``"01_chain_rule"``.
     kind : str
-        ``"rule"``, ``"whole"``, ``"function"`` or ``"values"``.
+        ``"rule"``, ``"whole"``, ``"function"``, ``"values"`` or ``"break"``.
     facets : tuple of str
         Parts of the points, in order; all but ``"clean"`` weigh the same.
     needs : tuple of str

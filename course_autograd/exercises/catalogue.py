@@ -1,4 +1,4 @@
-"""The catalogue of all exercises: every operation that is one, plain functions, values."""
+"""The catalogue of all exercises: operations, plain functions, values, wrong rules to break."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import cache
 
 from course_autograd import ops
 from course_autograd.exercises.base import Exercise
+from course_autograd.exercises.broken import BROKEN
 from course_autograd.exercises.function_backpropagate import Backpropagate
 from course_autograd.exercises.function_numeric import NumericGradient
 from course_autograd.exercises.function_training import RegularisedHinge, TrainStep
@@ -24,6 +25,7 @@ def exercises() -> dict[str, Exercise]:
         Backpropagate(),
         RegularisedHinge(),
         TrainStep(),
+        *BROKEN,
     ]
     return {exercise.name: exercise for exercise in sorted(found, key=lambda one: one.assignment)}
 

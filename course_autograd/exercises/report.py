@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from course_autograd.exercises.base import CLEAN, Exercise, Finding
+from course_autograd.exercises.base import CLEAN, WORKED_OUT, Exercise, Finding
 from course_autograd.mistakes import CATALOGUE, TOGETHER, names_of
 
 WIDTH = 240  # characters of a line
@@ -133,7 +133,7 @@ def score(exercise: Exercise, findings: Sequence[Finding]) -> Report:
     mistakes = names_of(keys)
     if undone or not wrong:
         kind, question, reread = "", "", ""
-    elif exercise.kind == "values":  # each number has said already what it looks like
+    elif exercise.kind in WORKED_OUT:  # each number has said already what it looks like
         kind, reread = "", exercise.reread
         question = _first_question(exercise, wrong[0])
     elif not mistakes and all(one.stopped for one in wrong):
