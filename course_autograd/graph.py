@@ -66,7 +66,7 @@ class Node:
         """What the table says under "operation"."""
         if self.operation:
             return f"{self.operation}({self.options})" if self.options else self.operation
-        return "constant" if self.constant else "leaf"
+        return "constant" if self.constant else "input"
 
 
 def trace(tensor: Tensor) -> list[Node]:
@@ -292,7 +292,7 @@ def table(tensor: Tensor, most: int = 200) -> str:
     >>> print(table(x + 1))
     node  operation  inputs  value  gradient
     ----------------------------------------
-    x     leaf       –       2      –
+    x     input      –       2      –
     1     constant   –       1      –
     v1    add        x, 1    3      –
     """

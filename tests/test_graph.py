@@ -24,10 +24,10 @@ def test_the_lectures_example_as_a_table() -> None:
     assert graph.table(f).splitlines() == [
         "node  operation  inputs  value  gradient",
         "----------------------------------------",
-        "x     leaf       –       -2     –",
-        "y     leaf       –       5      –",
+        "x     input      –       -2     –",
+        "y     input      –       5      –",
         "q     add        x, y    3      –",
-        "z     leaf       –       -4     –",
+        "z     input      –       -4     –",
         "f     mul        q, z    -12    –",
     ]
 
@@ -123,7 +123,7 @@ def test_long_and_strange_names_stay_on_one_short_line() -> None:
 def test_columns_stay_aligned_with_wide_characters() -> None:
     table = graph.table(Tensor(1.0, "数") + Tensor(2.0, "x"))
     widths = {
-        graph.width(line[: line.index("leaf")]) for line in table.splitlines() if "leaf" in line
+        graph.width(line[: line.index("input ")]) for line in table.splitlines() if "input " in line
     }
     assert len(widths) == 1
 
@@ -131,7 +131,7 @@ def test_columns_stay_aligned_with_wide_characters() -> None:
 def test_what_was_computed_without_a_graph_is_a_leaf() -> None:
     with no_grad():
         y = Tensor(1.0) + 2
-    assert [node.kind for node in graph.trace(y)] == ["leaf"]
+    assert [node.kind for node in graph.trace(y)] == ["input"]
 
 
 def test_a_very_deep_graph_has_a_table_that_is_cut_in_the_middle() -> None:
