@@ -26,7 +26,7 @@ from traitlets.config import Config
 
 from autograder.course import COURSE, COURSE_ID, Course, configure
 from autograder.errors import BuildError
-from autograder.source import COMMAND, reference_notebook
+from autograder.source import COMMAND, reference_notebook, with_notice
 
 # What nbgrader and JupyterLab leave beside a notebook, and nbgrader never copies.
 IGNORED = (".ipynb_checkpoints", "__pycache__")
@@ -50,10 +50,10 @@ def render(name: str, course: Course = COURSE) -> Rendering:
     BuildError
         If nbgrader refuses the notebook.
     """
-    reference = as_json(reference_notebook(course, name))
-    with _generated(name, reference) as temporary:
+    notebook = reference_notebook(course, name)
+    with _generated(name, as_json(notebook)) as temporary:
         text = temporary.assignment(name).read_text(encoding="utf-8")
-        return Rendering(reference, text)
+        return Rendering(as_json(with_notice(notebook)), text)
 
 
 def build(names: Sequence[str] = (), course: Course = COURSE) -> list[Path]:

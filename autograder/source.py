@@ -93,16 +93,11 @@ def reference_notebook(course: Course, name: str) -> dict[str, Any]:
         reader.first_line = raw["source"].split("\n", 1)[0]
         cells += _cells(reader, raw)
     _require_checks(reader, name)
-    said = (
-        f"<!-- Generated from solutions/{name}.py by `{COMMAND}`. "
-        "To change the assignment, edit that file, not this notebook. -->"
-    )
     if not cells or cells[0]["cell_type"] != "markdown":
         reader.number = 1
         raise reader.fail(
             "expected a markdown cell with the title first. Begin the file with `# %% [markdown]`."
         )
-    cells[0]["source"] = f"{said}\n\n{cells[0]['source']}"
     for position, cell in enumerate(cells):
         marked = cell["metadata"].get("nbgrader")
         cell["id"] = marked["grade_id"] if marked else f"cell-{position:03d}"
@@ -116,6 +111,20 @@ def reference_notebook(course: Course, name: str) -> dict[str, Any]:
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+
+
+def with_notice(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """Say in the first cell, too, where the notebook comes from: for staff who open it.
+
+    Students have no such file: their notebook says it in its metadata only.
+    """
+    made = notebook["metadata"]["course_autograd"]
+    said = (
+        f"<!-- Generated from {made['generated_from']} by `{made['generated_by']}`. "
+        "To change the assignment, edit that file, not this notebook. -->"
+    )
+    first, *others = notebook["cells"]
+    return {**notebook, "cells": [{**first, "source": f"{said}\n\n{first['source']}"}, *others]}
 
 
 def _cells(reader: _Reader, raw: Mapping[str, Any]) -> list[dict[str, Any]]:
