@@ -30,16 +30,22 @@ SETUPTOOLS = 77  # what pyproject.toml asks for
 README = """\
 # {name}
 
-1. **Install**, once, in this folder. You need Python 3.11 or later.
+0. **Unzip first.** Open a terminal in the folder that comes out of the archive.
+
+1. **Install**, once, in this folder. You need Python 3.11 or later. Installed for an earlier
+   assignment? Go to step 2.
 
        python -m pip install ./{wheel} jupyterlab
+
+   If `python` is not found, use `python3` (Windows: `py`).
 
 2. **Open** the notebook:
 
        python -m jupyter lab {name}.ipynb
 
-3. **Work** from top to bottom. Write your answers where it says `# YOUR CODE HERE` or `...`, and
-   run the `check(...)` below each as often as you like. It tells you what it saw.
+3. **Work** from top to bottom. Write your answers where it says `# YOUR CODE HERE` or `...`. Delete
+   the line `raise NotImplementedError()` when you write your own lines. Run the `check(...)` below
+   each as often as you like. It tells you what it saw.
 
 4. **Hand in** the saved notebook, `{name}.ipynb`, and nothing else. Keep its name, and do not
    delete or copy cells that cannot be edited.
