@@ -263,15 +263,20 @@ def _cell(index: int, raw: object, name: str) -> Cell:
     return Cell(
         index=index,
         kind=kind if kind in ("code", "raw") else "markdown",
-        source=_printable(text),
-        grade_id=_printable(grade_id) if isinstance(grade_id, str) and grade_id else None,
+        source=writable(text),
+        grade_id=writable(grade_id) if isinstance(grade_id, str) and grade_id else None,
         marks=own if isinstance(own, Mapping) else {},
     )
 
 
-def _printable(text: str) -> str:
+def writable(text: str) -> str:
     """Replace lone surrogates, which no file and no pipe can hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def printable(text: str) -> str:
+    """Replace whatever a terminal would obey or could not show: for names and other one-liners."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def _kind(value: object) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import functools
 import importlib
 import inspect
 import linecache
@@ -315,6 +316,9 @@ def main() -> None:
     session.names = notebook.__dict__
     stand_ins(session.names)
     limit_resources(int(seconds), int(megabytes))
+    # One process answers: a copy of it made by a student's code would answer a second time.
+    for end in (int(read_from), int(write_to)):
+        os.register_at_fork(after_in_child=functools.partial(os.close, end))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(wire.ClosedError):
         serve(session, int(read_from), int(write_to))

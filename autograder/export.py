@@ -15,6 +15,7 @@ from typing import Any
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
+from autograder.cells import printable
 from autograder.records import Records
 
 COLUMNS = (
@@ -129,7 +130,7 @@ def _submitted(coursedir: Any, assignment: str) -> set[str]:
     pattern = coursedir.format_path(coursedir.submitted_directory, "*", assignment)
     depth = Path(pattern).parts.index("*")
     found = glob.glob(pattern)  # noqa: PTH207 - as nbgrader does
-    return {Path(folder).parts[depth] for folder in found}
+    return {printable(Path(folder).parts[depth]) for folder in found}
 
 
 def _students(

@@ -162,18 +162,32 @@ class Judge:
         """
         where = f"{exercise.name} in {asked.name}"
         try:
-            observation = self._reference(asked).ask(
-                exercise, case, time.monotonic() + self.limits.submission
-            )
-        except ChildError as error:
-            self._forget(asked.name)
-            raise TrustedSideError(f"the reference of {where} gives no answer: {error}.") from error
+            observation = self._answer_of_reference(asked, exercise, case)
+        except ChildError:
+            # It answers for a whole class: its processor time adds up, and a submission's process
+            # may have ended it. A fresh one decides.
+            try:
+                observation = self._answer_of_reference(asked, exercise, case)
+            except ChildError as error:
+                raise TrustedSideError(
+                    f"the reference of {where} gives no answer: {error}."
+                ) from error
         finding = judged_by(exercise, case, observation)
         if not finding.right:
             raise TrustedSideError(
                 f"the reference of {where} is itself found wrong on the case '{case.label}': "
                 f"{' '.join(finding.facts)}"
             )
+
+    def _answer_of_reference(self, asked: Plan, exercise: Exercise, case: Case) -> Observation:
+        """Ask the reference; end its process if it gives no answer."""
+        try:
+            return self._reference(asked).ask(
+                exercise, case, time.monotonic() + self.limits.submission
+            )
+        except ChildError:
+            self._forget(asked.name)
+            raise
 
     def _reference(self, asked: Plan) -> Child:
         if asked.name in self._references:
@@ -276,6 +290,7 @@ class _Hearing:
         self.cells = [*asked.setup, *student_cells(notebook)]
         self.left_out: dict[int, str] = {}
         self.asked_of: dict[str, list[_Asked]] = {}
+        self.put_off: dict[str, list[Observation]] = {}  # answers to the first of the questions
         self.milliseconds: dict[str, int] = {}
         self.remarks: dict[str, list[str]] = {name: [] for name in asked.points}
         self.notes: list[str] = []
@@ -352,25 +367,39 @@ class _Hearing:
                     result.missed_rule,
                 )
                 while waiting:
-                    if not self._ask(child, waiting.pop(0)):
+                    if not self._ask(child, waiting.pop(0), waiting):
                         break
         return loaded
 
-    def _ask(self, child: Child, exercise: Exercise) -> bool:
-        """Put all questions of one exercise; return whether the child can go on."""
+    def _ask(self, child: Child, exercise: Exercise, waiting: list[Exercise]) -> bool:
+        """Put all questions of one exercise; return whether the child can go on.
+
+        A slow answer must not use up the time of the others: after its share the exercise goes to
+        the end of those that are waiting, with what it has answered.
+        """
         begun = time.monotonic()
+        share = begun + (self.deadline - begun) / (len(waiting) + 1)
         cases = self._draw(exercise)
-        observed: list[Observation] = []
+        observed = self.put_off.pop(exercise.name, [])
         reason, goes_on = "", True
-        for case in cases:
+        for position, case in enumerate(cases[len(observed) :]):
+            if position and waiting and time.monotonic() > share:
+                self.put_off[exercise.name] = observed
+                waiting.append(exercise)
+                self._count_time(exercise, begun)
+                return True
             try:
                 observed.append(child.ask(exercise, case, self.deadline))
             except ChildError as error:
                 reason, goes_on = self._reason(error), isinstance(error, SlowError)
                 break
         self._close(exercise, cases, observed, reason)
-        self.milliseconds[exercise.name] = round(1000 * (time.monotonic() - begun))
+        self._count_time(exercise, begun)
         return goes_on
+
+    def _count_time(self, exercise: Exercise, begun: float) -> None:
+        spent = round(1000 * (time.monotonic() - begun))
+        self.milliseconds[exercise.name] = self.milliseconds.get(exercise.name, 0) + spent
 
     def _reason(self, error: ChildError) -> str:
         return TIME_IS_UP if time.monotonic() >= self.deadline else str(error)
@@ -399,7 +428,8 @@ class _Hearing:
 
     def _lose(self, waiting: Iterable[Exercise], reason: str) -> None:
         for exercise in waiting:
-            self._close(exercise, self._draw(exercise), [], reason)
+            observed = self.put_off.pop(exercise.name, [])
+            self._close(exercise, self._draw(exercise), observed, reason)
 
     def _leave_out(self, child: Child, positions: Sequence[int], reason: str) -> None:
         """Leave out the cell at work when loading failed, and free cells that had been slow."""

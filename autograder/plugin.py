@@ -32,7 +32,7 @@ from nbgrader.utils import determine_grade, is_grade, parse_utc
 from sqlalchemy.exc import OperationalError, SAWarning
 
 from autograder import build, feedback
-from autograder.cells import Notebook, parse_notebook, read_notebook
+from autograder.cells import Notebook, parse_notebook, printable, read_notebook
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
 from autograder.judge import Judge, TrustedSideError
@@ -122,14 +122,14 @@ class Run:
     def refuse(self, student: str, reason: str) -> None:
         """Report at once that a submission gets no grade, and why."""
         if student not in self.refused:
-            self.refused[student] = reason
+            self.refused[student] = printable(reason)
             self.records.not_graded(student, self.name, reason)
-            print(f"not graded: {student}, {self.name}: {reason}", flush=True)
+            print(f"not graded: {printable(student)}, {self.name}: {printable(reason)}", flush=True)
 
     def _report(self) -> None:
         """Name at the end of the run, once more, who was not graded and why."""
         if self.refused:
-            lines = [f"  {student}: {why}" for student, why in sorted(self.refused.items())]
+            lines = [f"  {printable(who)}: {why}" for who, why in sorted(self.refused.items())]
             count = len(lines)
             self.log.error(
                 "%s of %s not graded (nothing was saved for %s; the reasons are also in %s):\n%s",
@@ -158,11 +158,12 @@ class Run:
         student = self._student(folder)
         if student in self.coursedir.student_id_exclude.split(","):
             return
-        self._ignore_links(Path(folder))
-        self._set_bad_timestamp_aside(student, Path(folder) / "timestamp.txt")
         try:
+            self._require_plain_folder(student, Path(folder))
+            self._set_bad_timestamp_aside(student, Path(folder) / "timestamp.txt")
+            self._ignore_links(Path(folder))
             path = self._notebook(student, Path(folder))
-        except NotANotebookError as error:
+        except (NotANotebookError, OSError) as error:
             self.refuse(student, str(error))
             del self.converter.assignments[folder]
         else:
@@ -175,6 +176,16 @@ class Run:
         found = re.match(pattern, folder)
         return found["student"] if found else Path(folder).parent.name
 
+    @staticmethod
+    def _require_plain_folder(student: str, folder: Path) -> None:
+        """Refuse folders that no grade book can name, and links to somebody else's work."""
+        if student != printable(student):
+            raise NotANotebookError(
+                "the folder's name has characters that cannot be printed. Rename the folder."
+            )
+        if folder.is_symlink() or folder.parent.is_symlink():
+            raise NotANotebookError("the folder is a link to another one; hand in the files.")
+
     def _ignore_links(self, folder: Path) -> None:
         """Keep nbgrader from copying what a link in a submission points to."""
         for path in folder.rglob("*"):
@@ -184,9 +195,11 @@ class Run:
 
     def _set_bad_timestamp_aside(self, student: str, path: Path) -> None:
         """Rename a ``timestamp.txt`` that nbgrader would stumble over; it counts as none."""
-        if not path.is_file():
+        if not path.is_symlink() and not path.exists():
             return
         try:
+            if path.is_symlink() or not path.is_file():
+                raise ValueError("no ordinary file")
             parse_utc(path.read_text(encoding="utf-8").strip() or None)
         except (ValueError, OverflowError):
             path.rename(path.with_name("timestamp.txt.unreadable"))
@@ -226,9 +239,9 @@ class Run:
         if best is None:
             raise NotANotebookError(f"there is no notebook {expected.name}. " + " ".join(reasons))
         copy_as(best[1], expected)
-        self.renamed[student] = best[1].name
+        name = self.renamed[student] = printable(best[1].name)
         print(
-            f"note: {student}, {self.name}: '{best[1].name}' is graded as {expected.name}; "
+            f"note: {student}, {self.name}: '{name}' is graded as {expected.name}; "
             "the file itself is kept.",
             flush=True,
         )
@@ -256,7 +269,8 @@ def copy_as(original: Path, copy: Path) -> None:
     """Copy a renamed notebook to the expected name, with a note of where it came from."""
     content = as_node(read_notebook(original))
     content.metadata[KEY] = {COPIED_FROM: original.name}
-    copy.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    # In ASCII, which can also hold a file name that is not UTF-8.
+    copy.write_text(json.dumps(content, indent=1), encoding="utf-8")
     shutil.copystat(original, copy)
 
 

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from autograder import wire
-from autograder.cells import Cell
+from autograder.cells import Cell, printable
 from autograder.child import COMMAND
 from autograder.course import ROOT
 from course_autograd.exercises import Case, Exercise, Observation, WireError
@@ -279,5 +279,7 @@ def _troubles(frame: wire.Frame, cells: int) -> dict[int, dict[str, str]]:
     found = {}
     for one in given if isinstance(given, list) else []:
         if isinstance(one, dict) and type(one.get("index")) is int and 0 <= one["index"] < cells:
-            found[one["index"]] = {key: str(one.get(key, ""))[:400] for key in ("kind", "message")}
+            found[one["index"]] = {
+                key: printable(str(one.get(key, ""))[:400]) for key in ("kind", "message")
+            }
     return found

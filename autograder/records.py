@@ -65,5 +65,5 @@ class Records:
     def _append(self, name: str, student: str, record: Mapping[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         line = json.dumps({"at": now, "student": student, **record}, ensure_ascii=False)
-        with (self.folder / name).open("a", encoding="utf-8") as file:
+        with (self.folder / name).open("a", encoding="utf-8", errors="replace") as file:
             file.write(line + "\n")

@@ -20,6 +20,7 @@ from typing import Any
 from autograder.cells import Cell, Notebook, parse_notebook
 from autograder.errors import NotANotebookError
 
+WIDEST = 200  # characters in a line of a student's text
 KEY = "course_autograd"  # our place in a notebook's metadata
 MARKS = ("points", "grade", "locked", "solution", "schema_version")
 WHAT = {
@@ -244,6 +245,8 @@ def as_plain_text(text: str) -> str:
     """
     if not text.strip():
         return ""
+    # nbconvert's search for links takes the square of a line's length: a long line is an hour.
+    text = re.sub(rf"([^\n]{{{WIDEST}}})(?=[^\n])", r"\1\n", text)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"

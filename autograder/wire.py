@@ -246,7 +246,8 @@ def array_shapes(
         code = DTYPES[dtype]
         count = math.prod(shape)
         itemsize = np.dtype(code).itemsize
-        if count * itemsize > size.body:
+        # NumPy takes the product of all axes but those of length 0, and must not overflow.
+        if math.prod(length or 1 for length in shape) * itemsize > size.body:
             raise ProtocolError(f"an array of shape {tuple(shape)} is too large.")
         described.append((code, tuple(shape), count, itemsize))
     return described

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
 import pytest
 from small_course import ASSIGNMENT, POINTS, Submission, small_course
 
@@ -328,6 +329,39 @@ def test_slow_free_cells_give_way_to_answers(judge, submission):
     assert scores(judge, submission) == POINTS
 
 
+def test_a_slow_answer_leaves_the_others_their_time(course, submission):
+    slow = rule("import time\ntime.sleep(0.1)\nreturn ctx", "power")
+    first = next(seed for seed in range(99) if np.random.default_rng(seed).permutation(3)[0] == 2)
+    with Judge(course, Limits(submission=3.0)) as judge:
+        notebook = submission.solve().write(power=slow).notebook()
+        verdict = judge.verdict(notebook, ASSIGNMENT, seed=first)
+    assert {one.name: one.score for one in verdict.exercises} == POINTS | {"power": 0.0}
+    assert "time for this submission" in verdict["power"].remarks[0]
+    assert len(judge._references) == 0
+
+
+def test_a_slow_answer_that_is_put_off_is_not_lost(course, submission):
+    slow = rule("import time\ntime.sleep(0.03)\n" + RIGHT)
+    first = next(seed for seed in range(99) if np.random.default_rng(seed).permutation(3)[0] == 1)
+    with Judge(course, Limits(submission=5.0)) as judge:
+        notebook = submission.solve().write(mul=slow).notebook()
+        verdict = judge.verdict(notebook, ASSIGNMENT, seed=first)
+    assert {one.name: one.score for one in verdict.exercises} == POINTS
+    assert verdict["mul"].milliseconds > 1_000
+
+
+def test_a_copy_of_the_process_does_not_answer(judge, submission):
+    submission.solve().insert("by_hand", "import os\nos.fork()")
+    assert scores(judge, submission) == POINTS
+
+
+def test_messages_that_no_file_can_hold_are_mended(judge, submission):
+    loud = rule(RIGHT) + "\nraise ValueError('\\ud800 \\x1b[31m')"
+    verdict = judge.verdict(submission.solve().write(mul=loud).notebook(), ASSIGNMENT)
+    assert verdict.score == verdict.points
+    assert "ValueError: ? ?[31m" in verdict["mul"].remarks[0]
+
+
 def test_the_time_for_one_submission_is_bounded(course, submission):
     tight = Limits(cell=0.3, load=1.0, request=0.3, submission=1.5, grace=0.2)
     stubborn = ENDS["a stubborn loop while loading"]
@@ -377,6 +411,14 @@ def test_a_wrong_reference_is_the_graders_fault_and_nobodys_zero(own_course):
             judge.verdict(wrong.solve().notebook(), ASSIGNMENT)
         right = Submission(own_course).solve().write(mul=rule(RIGHT))
         assert scores(judge, right) == POINTS
+
+
+def test_a_reference_that_was_ended_is_started_again(course, submission):
+    wrong = submission.solve().write(mul=rule("return ctx")).notebook()
+    with Judge(course, LIMITS) as judge:
+        before = judge.verdict(wrong, ASSIGNMENT)
+        judge._references[ASSIGNMENT].process.kill()
+        assert judge.verdict(wrong, ASSIGNMENT).score == before.score == sum(POINTS.values()) - 3
 
 
 def test_a_reference_that_does_not_run_is_the_graders_fault(own_course):

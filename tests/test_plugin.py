@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import logging
+import os
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -350,6 +351,41 @@ def test_a_corrected_file_is_graded_the_next_time(own_room, capsys):
     assert own_room.autograde(force=True)
     assert own_room.scores() == {"ana": FULL, "ben": 0.0}
     assert own_room.table()["ana"]["status"] == "graded"
+
+
+def test_names_and_messages_that_no_file_can_hold_stop_nobody(own_room, capsys):
+    good = Submission(own_room.course).solve()
+    try:
+        for name in (b"\xdcbung.ipynb", b"odd\x1b[31m.ipynb"):
+            path = own_room.hand_in(f"ana{len(name)}", good, "mine.ipynb")
+            path.rename(path.with_name(os.fsdecode(name)))
+        folder = own_room.hand_in("ben", good).parent.parent
+        folder.rename(folder.with_name(os.fsdecode(b"b\xebn")))
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    loud = f"{good.solutions['mul']}\nraise ValueError('\\ud800')"
+    own_room.hand_in("cem", Submission(own_room.course).solve().write(mul=loud))
+    assert not own_room.autograde()
+    assert own_room.scores() == dict.fromkeys(("ana11", "ana14", "cem"), FULL)
+    assert own_room.table()["b?n"]["status"].startswith("not graded: the folder's name")
+    out = capsys.readouterr().out
+    assert "not graded: b?n" in out
+    assert "'?bung.ipynb' is graded as" in out
+    assert "\x1b" not in out
+    assert own_room.autograde("ana*", force=True)  # the copies are known as copies
+
+
+def test_links_to_folders_and_odd_timestamps(own_room, capsys):
+    good = Submission(own_room.course).solve()
+    ana = own_room.hand_in("ana", good).parent
+    (ana / "timestamp.txt").mkdir()
+    (own_room.hand_in("ben", good).parent / "timestamp.txt").symlink_to("/nowhere")
+    (own_room.folder / "cem").mkdir()
+    (own_room.folder / "cem" / ASSIGNMENT).symlink_to(ana)
+    (own_room.folder / "eve").symlink_to(own_room.folder / "ana")
+    assert not own_room.autograde()
+    assert own_room.scores() == {"ana": FULL, "ben": FULL}
+    assert capsys.readouterr().out.count("the folder is a link") == 2
 
 
 def test_a_broken_file_after_a_graded_one_is_not_graded(own_room):

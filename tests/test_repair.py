@@ -14,7 +14,14 @@ from small_course import ASSIGNMENT, Submission, small_course
 from autograder.cells import parse_notebook
 from autograder.errors import NotANotebookError
 from autograder.plugin import as_node, node_of
-from autograder.repair import Repaired, overlap, read_released, repair, require_own
+from autograder.repair import (
+    Repaired,
+    as_plain_text,
+    overlap,
+    read_released,
+    repair,
+    require_own,
+)
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +238,12 @@ class Live(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "href" in data and not self.depth_of_pre:
             self.live.append("formula")
+
+
+def test_long_lines_of_text_are_broken():
+    shown = as_plain_text("a\n" + "[" * 401 + "`" * 250)
+    assert max(map(len, shown.split("\n"))) <= 205
+    assert shown.replace("\n", "").count("[") == 401
 
 
 def test_the_courses_own_text_stays_formatted(submission, released):

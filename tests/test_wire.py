@@ -120,6 +120,8 @@ def test_nan_in_the_header_is_not_sent():
         (announcing([{"dtype": "float64", "shape": [1.0]}], b"\0" * 8), "whole numbers"),
         (announcing([{"dtype": "float64", "shape": [-1]}], b"\0" * 8), "whole numbers"),
         (announcing([{"dtype": "float64", "shape": [9999, 9999]}]), "too large"),
+        (announcing([{"dtype": "float64", "shape": [0, 9999, 9999]}]), "too large"),
+        (announcing([{"dtype": "float64", "shape": [0, *[1000] * 7]}]), "too large"),
         (announcing([{"dtype": "float64", "shape": [2]}], b"\0" * 8), "have 16 bytes"),
         (announcing([], b"\0" * 8), "have 0 bytes"),
         (announcing([{"dtype": "bool", "shape": [1]}], b"\x02"), "0 or 1"),
