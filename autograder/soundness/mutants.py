@@ -25,32 +25,38 @@ import numpy as np
 from autograder.course import ROOT
 from autograder.soundness.answers import Answer, reference, tried
 from autograder.soundness.equivalent import EQUIVALENT
+from autograder.soundness.matrix import wrong_answers
 from autograder.soundness.mutate import mutants
-from autograder.soundness.styles import STYLES, accepted, applies
+from autograder.soundness.styles import STYLES, accepted, applies, runs
 from course_autograd.exercises import exercises, find
 
 PAGE = ROOT / "docs" / "mutants.md"
 WORKERS = 2
+# Inputs that a student chooses in a break-it exercise: many are right, and each is measured.
+CHOSEN = ("wrong at", "right at")
 TOGETHER = 20  # mutants handed to a worker at once
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one mutant.
+    """What became of one mutant, or of another wrong answer.
 
     Attributes
     ----------
     answer : Answer
-        The mutant; its label is the change.
+        For a mutant, the label is the change.
     caught : bool
         Whether our check noticed that it is wrong.
     noticed : tuple of bool
         The same for each of `styles.STYLES`; empty where they do not apply.
+    quiet : bool
+        Whether it runs and returns arrays, so that only a check can notice it.
     """
 
     answer: Answer
     caught: bool
     noticed: tuple[bool, ...] = ()
+    quiet: bool = True
 
     @property
     def excuse(self) -> str | None:
@@ -62,12 +68,12 @@ class Outcome:
 def mutants_of(exercise: str) -> tuple[Answer, ...]:
     """Return the mutants of one exercise's reference solution, as answers to it."""
     code = reference(exercise).code
-    return tuple(Answer(exercise, one.change, one.code) for one in mutants(code))
+    return tuple(Answer(exercise, one.change, one.code) for one in mutants(code, leave=CHOSEN))
 
 
 def sample(count: int, seed: int) -> list[Answer]:
     """Return `count` mutants out of all, the same for the same seed, in the order of the course."""
-    every = [one for name in exercises() for one in mutants_of(name)]
+    every = all_mutants()
     chosen = np.random.default_rng(seed).permutation(len(every))[:count]
     return [every[position] for position in sorted(chosen)]
 
@@ -91,21 +97,31 @@ def explained() -> list[Answer]:
 
 
 def outcome(answer: Answer) -> Outcome:
-    """Put one mutant through our check and through the styles of others."""
+    """Put one wrong answer through our check and through the styles of others."""
     others = STYLES if applies(answer.exercise) else ()
     return Outcome(
         answer,
         caught=not tried(answer).right,
         noticed=tuple(not accepted(answer, style) for style in others),
+        quiet=bool(others) and runs(answer),
     )
 
 
-def outcomes(names: Iterable[str] | None = None) -> list[Outcome]:
-    """Put all mutants of some exercises (of all by default) to the test, on two processors."""
-    answers = [one for name in names or exercises() for one in mutants_of(name)]
+def outcomes(answers: Sequence[Answer]) -> list[Outcome]:
+    """Put answers to the test, on two processors."""
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, mp_context=fresh) as pool:
         return list(pool.map(outcome, answers, chunksize=TOGETHER))
+
+
+def all_mutants(names: Iterable[str] | None = None) -> list[Answer]:
+    """Return the mutants of some exercises, by default of all."""
+    return [one for name in names or exercises() for one in mutants_of(name)]
+
+
+def slips() -> list[Answer]:
+    """Return the catalogue's wrong answers to all exercises about an operation."""
+    return [answer for _, answer in wrong_answers([name for name in exercises() if applies(name)])]
 
 
 def complaints(found: Iterable[Outcome]) -> list[str]:
@@ -129,6 +145,7 @@ Rendered by `python -m autograder.soundness.mutants --write`; a slow test (`test
 keeps it true. A mutant is a reference solution with one small mechanical change: an operator, a
 number, a comparison, a name, an axis, a transpose, a dropped term or statement, exchanged
 operands or gradients, another function, another sign; in an exercise about numbers, one number.
+(Inputs that a student chooses to break a rule are left as they are: many are right.)
 How they are made, and why by no tool from PyPI: `autograder/soundness/mutate.py`.
 
 Each mutant is put through the student's `check` and, for comparison, through four styles of
@@ -137,8 +154,16 @@ Mutants that are right themselves are listed at the end, each with the reason, a
 """
 
 
-def page(found: Sequence[Outcome]) -> str:
-    """Render the results as Markdown."""
+def page(found: Sequence[Outcome], made_by_people: Sequence[Outcome]) -> str:
+    """Render the results as Markdown.
+
+    Parameters
+    ----------
+    found : sequence of Outcome
+        Of all mutants.
+    made_by_people : sequence of Outcome
+        Of the catalogue's wrong answers, see `slips`.
+    """
     wrong = [one for one in found if one.excuse is None]
     right = [one for one in found if one.excuse is not None]
     caught = sum(one.caught for one in wrong)
@@ -147,7 +172,7 @@ def page(found: Sequence[Outcome]) -> str:
         f"**{len(found)} mutants of {len({one.answer.exercise for one in found})} exercises: "
         f"{len(right)} are right themselves; of the {len(wrong)} wrong ones our checks catch "
         f"{caught}, {_rate(caught, len(wrong))}.**\n",
-        *_comparison([one for one in wrong if one.noticed]),
+        *_comparison([one for one in wrong if one.noticed], made_by_people),
         *_others([one for one in wrong if not one.noticed]),
         *_right(right),
     ]
@@ -161,34 +186,50 @@ def _rate(part: int, whole: int) -> str:
     return f"{min(99.9, max(0.1, 100 * part / whole)):.1f} %"
 
 
-def _comparison(wrong: Sequence[Outcome]) -> list[str]:
-    lines = ["## Operations, and the styles of others\n"]
-    lines += [f"- **{style.name}**: {style.rule}" for style in STYLES]
+def _comparison(wrong: Sequence[Outcome], made_by_people: Sequence[Outcome]) -> list[str]:
+    quiet = [one for one in wrong if one.quiet]
     heads = ["exercise", "wrong mutants", "ours", *(style.name for style in STYLES)]
-    lines += ["", f"| {' | '.join(heads)} |", f"|---{'|---:' * (len(heads) - 1)}|"]
-    for name in dict.fromkeys(one.answer.exercise for one in wrong):
-        lines.append(_row(name, [one for one in wrong if one.answer.exercise == name]))
-    total = [sum(column) for column in _columns(wrong)]
-    rates = [_rate(count, len(wrong)) for count in total]
-    lines += [_row("**all**", wrong), f"| **caught** | | {' | '.join(rates)} |"]
-    lines += [
+    table = [f"| {' | '.join(heads)} |", f"|---{'|---:' * (len(heads) - 1)}|"]
+    return [
+        "## Operations, and the styles of others\n",
+        *(f"- **{style.name}**: {style.rule}" for style in STYLES),
         "",
-        "The wrong mutants that a style lets pass need several shapes, other signs, kinks, large "
-        "numbers, an upstream gradient that is not ones, or a look at what was changed in place.\n",
+        "Many mutants stop with an exception or return no array; no check is needed to notice "
+        f"that. {len(quiet)} of the {len(wrong)} wrong ones run quietly. Only these count in the "
+        "first table.\n",
+        *table,
+        *(
+            _row(name, [one for one in quiet if one.answer.exercise == name])
+            for name in dict.fromkeys(one.answer.exercise for one in quiet)
+        ),
+        *_total("all", quiet),
+        "",
+        "The same for all wrong mutants, and for the mistakes people make: the catalogue's wrong "
+        "answers to the same exercises (`docs/checks.md`), all and quiet ones.\n",
+        *table,
+        *_total("all wrong mutants", wrong),
+        *_total("the catalogue", made_by_people),
+        *_total("the catalogue, quiet", [one for one in made_by_people if one.quiet]),
+        "",
+        "What a style lets pass needs several shapes, other signs, kinks, large numbers, an "
+        "upstream gradient that is not ones, shapes that are compared, a second call, or a look "
+        "at what was changed in place.\n",
     ]
-    return lines
 
 
-def _columns(wrong: Sequence[Outcome]) -> list[list[bool]]:
-    """Return what ours caught, then what each style noticed."""
-    return [[one.caught for one in wrong]] + [
-        [one.noticed[i] for one in wrong] for i in range(len(STYLES))
-    ]
+def _counts(wrong: Sequence[Outcome]) -> list[int]:
+    """Return how many ours caught, then how many each style noticed."""
+    ours = sum(one.caught for one in wrong)
+    return [ours, *(sum(one.noticed[i] for one in wrong) for i in range(len(STYLES)))]
 
 
 def _row(name: str, wrong: Sequence[Outcome]) -> str:
-    counts = [str(sum(column)) for column in _columns(wrong)]
-    return f"| {name} | {len(wrong)} | {' | '.join(counts)} |"
+    return f"| {name} | {len(wrong)} | {' | '.join(map(str, _counts(wrong)))} |"
+
+
+def _total(name: str, wrong: Sequence[Outcome]) -> list[str]:
+    rates = [_rate(count, len(wrong)) for count in _counts(wrong)]
+    return [_row(f"**{name}**", wrong), f"| caught | | {' | '.join(rates)} |"]
 
 
 def _others(wrong: Sequence[Outcome]) -> list[str]:
@@ -227,17 +268,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.exercises and (given.write or given.check):
         parser.error("docs/mutants.md is about all exercises: name none")
     explained()
-    found = outcomes(given.exercises or None)
+    found = outcomes(all_mutants(given.exercises))
     wrong = complaints(found)
     survivors = sum(not one.caught for one in found)
     print(f"{len(found)} mutants, {survivors} survive, {len(wrong)} complaints")
+    if given.write or given.check:
+        rendered = page(found, outcomes(slips()))
+        if given.write:
+            PAGE.parent.mkdir(exist_ok=True)
+            PAGE.write_text(rendered, encoding="utf-8")
+        elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != rendered:
+            wrong.append(
+                "docs/mutants.md is out of date. Run python -m autograder.soundness.mutants --write"
+            )
     print(*wrong, sep="\n")
-    if given.write:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page(found), encoding="utf-8")
-    elif given.check and (not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page(found)):
-        print("docs/mutants.md is out of date. Run python -m autograder.soundness.mutants --write")
-        return 1
     return 1 if wrong else 0
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.MatMult)
@@ -61,8 +61,15 @@ class Mutant:
     code: str
 
 
-def mutants(code: str) -> list[Mutant]:
+def mutants(code: str, leave: Collection[str] = ()) -> list[Mutant]:
     """Return all mutants of `code`, no two with the same text and none with the text of `code`.
+
+    Parameters
+    ----------
+    code : str
+        Statements.
+    leave : collection of str
+        Keys of dicts whose values are not changed in themselves.
 
     Raises
     ------
@@ -74,6 +81,8 @@ def mutants(code: str) -> list[Mutant]:
     found: list[Mutant] = []
     counted: Counter[str] = Counter()
     for place in list(_places(tree, (), frozenset())):
+        if any(_key(*pair) in leave for pair in pairwise((*place.above, place.node))):
+            continue
         for new in _rewrites(place):
             shown = _context(place)
             before = _header(shown)
@@ -127,6 +136,15 @@ def _places(parent: ast.AST, above: tuple[ast.AST, ...], names: frozenset[str]) 
                 names |= _stored(node)
         if field == "target":  # of a loop: known in its body
             names |= _stored(parent)
+
+
+def _key(parent: ast.AST, node: ast.AST) -> object:
+    """Return the key under which `node` stands in a dict; None if it does not."""
+    if isinstance(parent, ast.Dict):
+        for key, value in zip(parent.keys, parent.values, strict=True):
+            if value is node and isinstance(key, ast.Constant):
+                return key.value
+    return None
 
 
 def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:

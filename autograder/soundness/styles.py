@@ -165,12 +165,37 @@ def accepted(answer: Answer, style: Style) -> bool:
     ValueError
         If the exercise is not about an operation.
     """
+    return _holds(answer, style.accepts)
+
+
+def runs(answer: Answer) -> bool:
+    """Whether a rule runs to its end and returns as many arrays as there are inputs.
+
+    Only then is a check needed to see that something is wrong.
+    """
+    return _holds(answer, _returns_arrays)
+
+
+def _returns_arrays(operation: type[Operation]) -> bool:
+    rng = np.random.default_rng(SEED)
+    values, options = _point(operation, rng)
+    upstream = rng.normal(size=np.shape(operation.declared_forward([], *values, **options)))
+    ctx: list[Any] = []
+    operation.forward(ctx, *values, **options)
+    returned = run_rule(operation, tuple(ctx), (True,) * len(values), upstream[()])
+    if not isinstance(returned, tuple | list) or len(returned) != len(values):
+        return False
+    return all(np.asarray(one).dtype.kind in "fiu" for one in returned)
+
+
+def _holds(answer: Answer, claim: Callable[[type[Operation]], bool]) -> bool:
+    """Whether `claim` is true of an operation while `answer` is registered for it."""
     exercise = find(answer.exercise)
     if not isinstance(exercise, OperationExercise):
         raise ValueError(f"{answer.exercise}: these styles check operations only.")
     try:
         with time_limit(SECONDS), np.errstate(all="ignore"):
-            return enter(answer) is not None and style.accepts(exercise.operation)
+            return enter(answer) is not None and claim(exercise.operation)
     except (Exception, CellTimeout):
         return False
     finally:
