@@ -111,7 +111,7 @@ def fault_of_entries(array: Array) -> str:
     """Say which entries are of no use."""
     if not np.all(np.isfinite(array)):
         return "every entry must be a finite number, got nan or infinity"
-    if np.any(np.abs(array) > LARGEST):
+    if np.any(np.abs(array.astype(np.float64)) > LARGEST):
         return f"choose numbers between −{LARGEST:,.0f} and {LARGEST:,.0f}"
     return ""
 
