@@ -15,13 +15,14 @@ from autograder.soundness.alternatives.trial import (
     Chunk,
     Rejection,
     chunks,
+    judging,
     of_answer,
     rejections,
     rows,
     table,
     work,
 )
-from autograder.soundness.answers import Answer
+from autograder.soundness.answers import Answer, enter
 from course_autograd.exercises import exercises, find
 
 EVERY = [*alternatives()]
@@ -93,6 +94,23 @@ def test_a_wrong_answer_among_them_would_show() -> None:
     found = of_answer(exercise, wrong, asked)
     assert [one.seed for one in found] == [0, 1]
     assert "negate: not yet" in found[0].why
+
+
+@pytest.mark.parametrize("label", ["the reference", "ties to both"])
+def test_measuring_once_changes_no_verdict(label: str) -> None:
+    wrong = """
+@backward_of(ops.maximum)
+def maximum_backward(ctx, grad_output):
+    x, y = ctx
+    return grad_output * (x >= y), grad_output * (y >= x)
+"""
+    answer = Answer("maximum", label, wrong)
+    found = enter(alternatives()["maximum"][0] if label == "the reference" else answer)
+    plain, fast = find("maximum"), judging("maximum")
+    for case in plain.cases(np.random.default_rng(0)):
+        seen = plain.run(found, case)
+        for _ in range(2):
+            assert fast.judge(case, seen).passed == plain.judge(case, seen).passed
 
 
 def test_a_cell_without_the_answer_would_show() -> None:

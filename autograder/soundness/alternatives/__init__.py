@@ -1,7 +1,7 @@
 """Right answers in other words: for each exercise at least five, none of which may be rejected.
 
 Other formulas, loops, einsum, lists, views, helpers, other things saved, other subgradients: what
-students write who have understood. Each module holds the cells of one assignment; a line
+students write who have understood. Each module holds cells of one kind or assignment; a line
 ``# %% EXERCISE: LABEL`` begins a cell. Try them: ``python -m autograder.soundness.alternatives``.
 """
 
@@ -11,7 +11,7 @@ import re
 from functools import cache
 
 from autograder.sample_answers import OTHER_FORMULAS
-from autograder.soundness.alternatives import chain_rule, mlp, norm_squared, sigmoid
+from autograder.soundness.alternatives import broken, chain_rule, mlp, norm_squared, sigmoid
 from autograder.soundness.answers import Answer, reference
 from course_autograd.exercises import exercises
 
@@ -39,7 +39,7 @@ def split(cells: str) -> list[Answer]:
 def alternatives() -> dict[str, tuple[Answer, ...]]:
     """Return for each exercise the reference and the other formulations, in the course's order."""
     gathered = {name: [reference(name)] for name in exercises()}
-    for module in (chain_rule, sigmoid, norm_squared, mlp):
+    for module in (chain_rule, sigmoid, norm_squared, mlp, broken):
         for answer in split(module.CELLS):
             gathered[answer.exercise].append(answer)
     for name, code in OTHER_FORMULAS.items():

@@ -390,6 +390,18 @@ def numeric_gradient(f, x, h=1e-5):
         it.iternext()
     return grad
 
+# %% numeric_gradient: x moved forth, back and forth again
+def numeric_gradient(f, x, h=1e-5):
+    grad = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        x[i] += h
+        right = f(x)
+        x[i] -= 2 * h
+        left = f(x)
+        x[i] += h
+        grad[i] = (right - left) / (2 * h)
+    return grad
+
 # %% numeric_gradient: flat, two copies
 def numeric_gradient(f, x, h=1e-5):
     grad = np.zeros(x.size)
