@@ -15,6 +15,7 @@ from autograder.soundness.alternatives.trial import (
     Chunk,
     Rejection,
     chunks,
+    cores,
     judging,
     of_answer,
     rejections,
@@ -26,7 +27,7 @@ from autograder.soundness.answers import Answer, enter
 from course_autograd.exercises import exercises, find
 
 EVERY = [*alternatives()]
-IN_FULL = 1000
+SAMPLE = 200  # seeds
 
 
 def test_each_exercise_has_the_reference_and_at_least_five_others() -> None:
@@ -44,10 +45,10 @@ def test_no_right_answer_is_rejected(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EVERY)
-def test_no_right_answer_is_rejected_in_a_thousand_seeds(name: str) -> None:
-    for _, rejected in work(chunks([name], IN_FULL), jobs=1):
-        assert rejected == []
+def test_no_right_answer_is_rejected_in_a_large_sample() -> None:
+    """In full, with 1,000 seeds, by ``python -m autograder.soundness.alternatives``."""
+    found = [one for _, some in work(chunks(EVERY, SAMPLE), cores()) for one in some]
+    assert found == []
 
 
 def graded_together() -> list[tuple[str, int]]:
