@@ -1342,8 +1342,6 @@ KINDS: tuple[Kind, ...] = (
                     "one loop over the first axis",
                     "np.ndindex(point.shape)",
                     "range(point.shape[0])",
-                    "gradient[index] = (above",
-                    "gradient[index] = (above",
                 ),
             ),
         },
@@ -1358,7 +1356,6 @@ KINDS: tuple[Kind, ...] = (
 CONSIDERED = frozenset(
     name for kind in KINDS for names in (kind.own, kind.why_not, kind.synonyms) for name in names
 )
-GIVEN = "a wrong rule is given, and inputs are asked that show it: nothing is derived"
 OWN = "made for single exercises only: write a slip for this one in soundness/catalogue.py"
 
 
