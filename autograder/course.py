@@ -175,6 +175,8 @@ def configure(c: Any, course: Course = COURSE) -> None:
     c.Autograde.exporter_class = "autograder.plugin.SubmissionExporter"
     c.Autograde.sanitize_preprocessors = list(SANITIZE_PREPROCESSORS)
     c.Autograde.autograde_preprocessors = list(AUTOGRADE_PREPROCESSORS)
+    # A page that is older than the grade misleads: after a regrade, or points given by hand.
+    c.GenerateFeedback.force = True
     c.ExportApp.plugin_class = "autograder.export.GradesExport"
     c.ZipCollectApp.downloaded_directory = f"{grading}/downloaded"
     c.ZipCollectApp.extractor_plugin = "autograder.collect.Archives"

@@ -29,6 +29,10 @@ class NotScalarError(CourseError, ValueError):
     """``backward()`` was called on a tensor that is not a scalar."""
 
 
+class NoGraphError(CourseError, ValueError):
+    """``backward()`` was called on a tensor on which no gradient depends."""
+
+
 class ValueTypeError(CourseError, TypeError):
     """A value that cannot become a tensor (strings, complex numbers, ragged lists ...)."""
 

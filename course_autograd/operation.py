@@ -50,6 +50,8 @@ class Operation(metaclass=_OperationType):
         the output, and the engine sums them over the broadcast axes.
     exercise : str or None
         Name of the assignment in which the backward rule is written, e.g. ``"01_chain_rule"``.
+    whole : bool
+        True where the exercise is the whole operation: forward, what to save, and backward.
     symbol : str
         Short label for pictures, e.g. ``"+"``; the name of the operation where empty.
     domain : Domain or None
@@ -62,6 +64,7 @@ class Operation(metaclass=_OperationType):
     symbol: ClassVar[str] = ""
     domain: ClassVar[Domain | None] = None
     _on_tensors: ClassVar[bool] = False
+    _input_names: ClassVar[tuple[str, ...]] = ()  # for messages
 
     def __new__(cls, *inputs: Any, **options: Any) -> Tensor:  # type: ignore[misc]
         """Apply the operation to tensors, numbers and arrays; return the new node of the graph."""
@@ -132,11 +135,19 @@ def tensor_op(operation: OperationClass) -> OperationClass:
         rule = operation.__dict__.get(which)
         if inspect.isfunction(rule):
             setattr(operation, which, staticmethod(rule))
+    if not inspect.signature(operation.forward).parameters:
+        raise TypeError(
+            f"tensor_op: the forward rule of {operation.__name__} takes no arguments. Its first is "
+            "ctx, then come the inputs: forward(ctx, x)."
+        )
     if operation.backward is Operation.backward:
         operation.backward = staticmethod(_missing_rule(operation))  # type: ignore[method-assign]
     operation._declared = (operation.forward, operation.backward)
     operation._on_tensors = True
     given = list(inspect.signature(operation.forward).parameters.values())[1:]
+    operation._input_names = tuple(
+        one.name for one in given if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    )
     operation.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [parameter.replace(annotation=parameter.empty) for parameter in given]
     )

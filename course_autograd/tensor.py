@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from course_autograd.contract import conform, describe
-from course_autograd.errors import NotScalarError, ShapeError, UndoneExerciseError, ValueTypeError
+from course_autograd.errors import (
+    NoGraphError,
+    NotScalarError,
+    ShapeError,
+    UndoneExerciseError,
+    ValueTypeError,
+)
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -230,8 +236,20 @@ class Tensor:
         ------
         NotScalarError
             If this tensor is not a scalar.
+        NoGraphError
+            If nothing above this tensor needs a gradient, or it was computed in `no_grad`.
+
+        Notes
+        -----
+        ``ctx`` holds references: a value that is changed in place between the forward pass and
+        the backward pass changes what the rules see.
         """
         __tracebackhide__ = True
+        if not self.requires_grad:
+            raise NoGraphError(
+                "backward: expected a tensor that depends on something with a gradient, got one "
+                "without a graph. Compute it from tensors, and outside of no_grad()."
+            )
         if self.value.shape != ():
             raise NotScalarError(
                 "backward: expected a scalar (shape ()), got a tensor of shape "
@@ -577,6 +595,7 @@ def checked_rule(node: Tensor, grad_output: Any) -> Any:
         node.value.shape,
         broadcasts=node.operation.broadcasts,
         needs=node.needs,
+        names=node.operation._input_names,
     )
 
 

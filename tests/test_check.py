@@ -205,7 +205,8 @@ def test_reports_have_fewer_than_twelve_lines(name: str, printed: Printed) -> No
         if exercise.kind == "rule":
             backward_of(getattr(ops, name))(answer)
         elif exercise.kind == "whole":
-            body = {"forward": staticmethod(answer), "backward": staticmethod(answer)}
+            forward = answer if answer is not answers[2] else answers[0]
+            body = {"forward": staticmethod(forward), "backward": staticmethod(answer)}
             implements(getattr(ops, name))(type(name, (Operation,), body))
         elif exercise.kind == "function":
             answer.__name__ = name

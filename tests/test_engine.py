@@ -891,3 +891,17 @@ def test_after_a_pass_that_failed_the_next_one_gives_the_gradient_once(first: st
     backward_of(ops.exp)(lambda ctx, grad_output: (grad_output * ctx[0],))
     loss.backward()
     assert (a.grad, b.grad) == (4.0, 1.0)
+
+
+def test_a_forward_rule_without_ctx_is_refused_in_words() -> None:
+    with pytest.raises(TypeError, match=r"forward rule of nothing takes no arguments.*ctx"):
+        tensor_op(type("nothing", (Operation,), {"forward": staticmethod(lambda: 0.0)}))
+
+
+def test_a_tensor_without_a_graph_has_nothing_to_go_back_to() -> None:
+    with no_grad():
+        value = Tensor(2.0) + 1.0
+    for tensor in (value, Tensor(2.0, requires_grad=False)):
+        with pytest.raises(CourseError, match="without a graph"):
+            tensor.backward()
+        assert tensor.grad is None
