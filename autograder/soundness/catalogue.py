@@ -789,12 +789,8 @@ KINDS: tuple[Kind, ...] = (
                     SHIFTED + "return (grad_output * (p - hot) * p * (1 - p) / n,)",
                 ),
             ),
-            "jacobians": (numbers("only the diagonal counted", {"entries": 4096}),),
         },
         why_not={"*": "no softmax"},
-        synonyms={
-            "jacobians": (Synonym(17, "for a count, one factor of it is missing"),),
-        },
     ),
     Kind(
         21,
@@ -931,7 +927,7 @@ KINDS: tuple[Kind, ...] = (
                 ),
             ),
         },
-        why_not={"values": NO_RULE},
+        why_not={"values": NO_RULE, "negate": "ctx is empty"},
         synonyms={
             "numeric_gradient": (Synonym(30, "for a numeric check: x is not restored"),),
         },
