@@ -188,6 +188,27 @@ def hinge_backward(ctx, grad_output):
                 slopes[i, labels[i]] -= 1.0
     return [slopes * (grad_output / len(labels))]
 """,
+    "break_power": """
+rule = [g * 3 * x**3 for x, g in ((2, 1), (-1, 0.5), (4, 0))]
+right = [g * 3 * x**2 for x, g in ((2, 1), (-1, 0.5), (4, 0))]
+break_power = {f"probe {i + 1}": rule[i] - right[i] for i in range(3)}
+break_power |= {"wrong at": -7.5, "right at": 0}
+""",
+    "break_sigmoid": """
+break_sigmoid = {"probe 1": 1 / 4, "probe 2": 0.0, "probe 3": 2.0}
+break_sigmoid.update({"wrong at": -3, "right at": 50.5})
+""",
+    "break_add_bias": """
+columns = [np.array([1, 2, 3]), np.array([2, -5, 3]), np.array([-3, 1])]
+break_add_bias = {f"probe {i}": g.mean() - g.sum() for i, g in enumerate(columns, start=1)}
+break_add_bias["wrong at"] = np.ones((3, 2))
+break_add_bias["right at"] = np.ones((1, 5))
+""",
+    "break_lookup": """
+break_lookup = dict(zip(("probe 1", "probe 2", "probe 3"), (3 - 5, 4 - 4, 5 - 4)))
+break_lookup["wrong at"] = np.array([3, 0, 3])
+break_lookup["right at"] = (0, 3)
+""",
 }
 
 # A cell of the student's own that tries to give full points without doing the work.
