@@ -357,9 +357,12 @@ class _Hearing:
                 try:
                     result = child.load(list(cells.values()), self.deadline)
                 except ChildError as error:
-                    if child.at_cell is None:
-                        self._lose(waiting, self._reason(error))
+                    if time.monotonic() >= self.deadline:
+                        self._lose(waiting, TIME_IS_UP)
                         break
+                    # The set-up runs before anything of the student's.
+                    if child.at_cell is None or cells[positions[child.at_cell]].role == "setup":
+                        raise TrustedSideError(f"the set-up did not run: {error}.") from error
                     self._leave_out(child, positions, str(error))
                     continue
                 loaded = Loaded(

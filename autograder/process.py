@@ -161,8 +161,10 @@ class Child:
             begun = now
             if frame.header["kind"] != "cell":
                 break
+            # One after the other: a forged frame must not point at a cell that has run already.
+            following = 0 if self.at_cell is None else self.at_cell + 1
             index = frame.header.get("index")
-            if type(index) is not int or not 0 <= index < len(cells):
+            if type(index) is not int or index != following or index >= len(cells):
                 raise NonsenseError(UNREADABLE)
             self.at_cell = index
         if frame.header["kind"] != "loaded":

@@ -130,6 +130,7 @@ class Decoder:
         self._bytes = bytearray()
         self._lengths: tuple[int, int] | None = None
         self._header: dict[str, Any] | None = None
+        self._error: ProtocolError | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take in `data` and return the frames that are now complete.
@@ -137,18 +138,25 @@ class Decoder:
         Raises
         ------
         ProtocolError
-            At the first byte that cannot belong to a frame.
+            If the next byte cannot belong to a frame. Frames that were complete before it are
+            handed out first: who broke the line must not depend on how it was cut.
         """
         self._bytes += data
-        frames = []
-        while (frame := self._next()) is not None:
-            frames.append(frame)
+        frames: list[Frame] = []
+        try:
+            if self._error is None:
+                while (frame := self._next()) is not None:
+                    frames.append(frame)
+        except ProtocolError as error:
+            self._error = error
+        if self._error is not None and not frames:
+            raise self._error
         return frames
 
     @property
     def pending(self) -> bool:
         """Whether a frame has begun and not ended."""
-        return bool(self._bytes) or self._lengths is not None
+        return bool(self._bytes) or self._lengths is not None or self._error is not None
 
     def _next(self) -> Frame | None:
         if self._lengths is None:
@@ -338,6 +346,7 @@ class Line:
         """
         if self._frames:
             return self._frames.pop(0)
+        self._decoder.feed(b"")  # what broke the line behind the last frame
         with selectors.DefaultSelector() as watch:
             watch.register(self._read_from, selectors.EVENT_READ)
             if self._unsent:

@@ -288,6 +288,15 @@ ENDS = {
         "for end in range(3, 30):\n    try:\n        os.write(end, frame)\n"
         "    except OSError:\n        pass\nreturn ctx"
     ),
+    "garbage while loading": "import os\nfor end in range(3, 50):\n    try:\n"
+    "        os.write(end, b'x' * 100)\n    except OSError:\n        pass",
+    "a forged cell": "import json, os, struct, sys\nframe = sys._getframe()\n"
+    "while not hasattr(frame.f_locals.get('frame'), 'header'):\n    frame = frame.f_back\n"
+    "nonce = frame.f_locals['frame'].header['nonce']\n"
+    "head = json.dumps({'kind': 'cell', 'index': 0, 'nonce': nonce, 'arrays': []}).encode()\n"
+    "for end in range(3, 50):\n    try:\n"
+    "        os.write(end, struct.pack('<4sIQ', b'CAg1', len(head), 0) + head)\n"
+    "    except OSError:\n        pass\nos._exit(0)",
     "a KeyboardInterrupt": rule("raise KeyboardInterrupt"),
     "sys.exit": rule("import sys\nsys.exit()"),
     "os._exit while loading": "import os\nos._exit(0)",

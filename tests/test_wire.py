@@ -214,6 +214,17 @@ def test_half_a_frame_is_silence(pipes):
         line.receive(soon(0.05))
 
 
+def test_frames_before_junk_are_handed_out_first(pipes):
+    line, _, to_judge = pipes
+    os.write(to_judge, pack({"n": 1}) + pack({"n": 2}) + b"x" * 100)
+    assert line.receive(soon()).header["n"] == 1
+    assert line.receive(soon()).header["n"] == 2
+    with pytest.raises(ProtocolError, match="do not begin a frame"):
+        line.receive(soon())
+    with pytest.raises(ProtocolError, match="more was sent"):
+        line.send(pack({}))
+
+
 def test_a_closed_pipe_is_noticed_at_once(pipes):
     line, _, to_judge = pipes
     os.close(to_judge)
