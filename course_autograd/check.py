@@ -13,7 +13,7 @@ import numpy as np
 
 from course_autograd.contract import describe
 from course_autograd.errors import CheckFailed, CourseError
-from course_autograd.exercises.base import Exercise
+from course_autograd.exercises.base import WORKED_OUT, Exercise
 from course_autograd.exercises.catalogue import exercises
 from course_autograd.exercises.operation_exercise import OperationExercise
 from course_autograd.exercises.report import Report, score
@@ -56,12 +56,20 @@ def check(target: Any, answer: Any = None, *, hint: int = 3, seed: int = 0) -> N
     report = examine(exercise, given, seed=seed)
     lines = report.lines(hint)
     if not report.right and not report.undone and hint < STEPS[-1]:
-        lines.append(f"More help: hint={hint + 1} in the call of check.")
+        lines.append(f"More help: put `{_call(exercise, hint + 1, seed)}` into a new cell.")
     print("\n".join(lines))  # noqa: T201
     if report.undone:
         raise CheckFailed(f"{exercise.name} is not written yet.")
     if not report.right:
         raise CheckFailed(f"{exercise.name} is not right yet. The lines above say where.")
+
+
+def _call(exercise: Exercise, hint: int, seed: int) -> str:
+    """Return the call of check that helps further."""
+    target = {"rule": f"ops.{exercise.name}", "whole": f"ops.{exercise.name}"}
+    answered = f'"{exercise.name}", {exercise.name}' if exercise.kind in WORKED_OUT else None
+    what = answered or target.get(exercise.kind, exercise.name)
+    return f"check({what}, hint={hint}{f', seed={seed}' if seed else ''})"
 
 
 def examine(exercise: Exercise, answer: Any, *, seed: int = 0) -> Report:

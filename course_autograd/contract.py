@@ -72,6 +72,7 @@ def conform(
     *,
     broadcasts: bool = False,
     needs: Sequence[bool] | None = None,
+    names: Sequence[str] = (),
 ) -> list[Any]:
     """Return the gradients of a rule as arrays of exactly the inputs' shapes and dtypes.
 
@@ -89,6 +90,8 @@ def conform(
         Whether the operation declares that it broadcasts its inputs.
     needs : sequence of bool, optional
         Which inputs need a gradient (all by default). What is returned for another is ignored.
+    names : sequence of str, optional
+        What the inputs are called, for messages.
 
     Returns
     -------
@@ -124,26 +127,40 @@ def conform(
     return [
         None
         if needs is not None and not needs[position]
-        else _one(name, position, gradient, value, output_shape, broadcasts)
+        else _one(
+            f"{name}: the gradient of {_called(position, names)}",
+            gradient,
+            value,
+            output_shape,
+            broadcasts,
+        )
         for position, (gradient, value) in enumerate(zip(gradients, values, strict=True))
     ]
 
 
+def _called(position: int, names: Sequence[str]) -> str:
+    """Return the name of an input, or its position where it has none."""
+    return names[position] if position < len(names) else f"input {position}"
+
+
 def _one(
-    name: str,
-    position: int,
+    which: str,
     gradient: object,
     value: Any,
     output_shape: tuple[int, ...],
     broadcasts: bool,
 ) -> Any:
     """Check one gradient and bring it to the shape and dtype of its input."""
-    which = f"{name}: the gradient of input {position}"
     shape = np.shape(value)
     if gradient is None:
         raise GradientContractError(
             f"{which} is None, but this input needs a gradient of shape {shape}. "
             "Return an array (zeros where the output does not depend on it)."
+        )
+    if type(gradient).__name__ == "Tensor":
+        raise GradientContractError(
+            f"{which} is a Tensor; expected an array. Did you use a name from another cell (such "
+            "as z)? A rule works with what is in ctx and grad_output."
         )
     try:
         array = np.asarray(gradient)

@@ -4,7 +4,7 @@ A hint goes from *where* (the report knows) over *what kind* and *a question* to
 No text here may contain a formula: naming a mistake is help, repairing it is the exercise.
 
 How a mistake is recognised stands elsewhere: from values in `course_autograd.exercises.hypotheses`,
-from errors and flags below.
+from errors and flags in `course_autograd.symptoms`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ CATALOGUE: dict[str, Mistake] = {
     ),
     "own": Mistake(
         13,
-        "own operand instead of the other one",
+        "its own value instead of the other value",
         "The upstream meets the value of the input itself, and not of the other one.",
         "When only one input moves, which value decides how much the output moves?",
         LOCAL,
@@ -228,6 +228,35 @@ CATALOGUE: dict[str, Mistake] = {
         "Which axis is missing?",
         SHAPES,
     ),
+    "unfilled": Mistake(
+        2,
+        "not spread over the shape of the input",
+        "The upstream gradient is handed on as it came, but it has to fill the shape of x.",
+        "Into how many entries of x does each number of the upstream gradient flow back?",
+        SHAPES,
+    ),
+    "keepdims": Mistake(
+        7,
+        "keepdims not regarded",
+        "With keepdims the summed axis is already there, with size 1, and you add one more.",
+        "Which shape does grad_output have with keepdims, and which without?",
+        SHAPES,
+    ),
+    "axis_kinds": Mistake(
+        7,
+        "one of the kinds of axis not regarded",
+        "axis may be None (the sum of everything), one number, or several.",
+        "What does your rule do for each of the three?",
+        SHAPES,
+    ),
+    "vectors": Mistake(
+        11,
+        "a vector treated like a matrix",
+        "Matrices are right or nearly so, vectors are not: on the right of @ a vector is one "
+        "column, on the left it is one row.",
+        "Which shape would the vector have as a matrix, and which shape has grad_output then?",
+        SHAPES,
+    ),
     "averaged": Mistake(
         8,
         "averaged instead of summed",
@@ -282,6 +311,42 @@ CATALOGUE: dict[str, Mistake] = {
         "too much?",
         "the question of this exercise: what forward returns",
     ),
+    "not_scalar": Mistake(
+        26,
+        "an array where one number is asked for",
+        "The loss must be one number, of shape (); yours still has axes.",
+        "Which operation adds up all entries of an array?",
+        REGULAR,
+    ),
+    "positive_only": Mistake(
+        32,
+        "right for positive inputs only",
+        "Your forward rule is right for inputs ≥ 0 only: below 0 it gives the value at the "
+        "opposite number.",
+        "What is the right value for a large negative input, and what is yours?",
+        "the part on large numbers in the derivation above",
+    ),
+    "sum_of_squares": Mistake(
+        0,
+        "not the sum of the squares",
+        "forward should return the sum of the squares, one number.",
+        "Which last step is missing, or too much: a square, a sum, a root?",
+        "the question of this exercise: what forward returns",
+    ),
+    "brackets": Mistake(
+        0,
+        "brackets missing",
+        "The parts are right, but they are not put together as you meant.",
+        "Brackets: in which order does Python compute this line?",
+        LOCAL,
+    ),
+    "cancelled": Mistake(
+        17,
+        "the input cancels or is missing",
+        "The value of the input does not occur in your result: it is missing, or it cancels.",
+        "Brackets: in which order does Python compute a / b * c?",
+        LOCAL,
+    ),
     # --- what a rule returns --------------------------------------------------------------------
     "tuple": Mistake(
         28,
@@ -319,18 +384,77 @@ CATALOGUE: dict[str, Mistake] = {
         "What does forward save in ctx, and in which order?",
         API,
     ),
+    "second": Mistake(
+        28,
+        "one gradient for two inputs",
+        "This operation has two inputs, but your rule returns one thing instead of a tuple with "
+        "two gradients.",
+        "Where is the gradient of the second input?",
+        API,
+    ),
+    "signature": Mistake(
+        28,
+        "other arguments than asked for",
+        "Your function takes other arguments than it is given. Keep its first line as it was.",
+        "Which arguments stood in the first line of the function in the notebook?",
+        API,
+    ),
+    "constants": Mistake(
+        28,
+        "a constant not passed by name",
+        "Constants, such as labels, an axis or an exponent, are passed by name.",
+        "Which arguments of this operation are tensors, and which are constants with a name?",
+        "a cell above in which this operation is called",
+    ),
+    "append": Mistake(
+        25,
+        "several things in one append",
+        "append takes one thing at a time.",
+        "Which method of a list adds several things, or how often do you need append?",
+        API,
+    ),
+    "ctx_whole": Mistake(
+        25,
+        "ctx itself instead of what is in it",
+        "You compute with ctx itself. ctx is a list, also when it holds one thing only.",
+        "How do you take an entry out of a list?",
+        API,
+    ),
+    "foreign_tensor": Mistake(
+        34,
+        "a tensor where an array is expected",
+        "A rule works with plain arrays, but there is a Tensor in your result.",
+        "Which name in your rule did not come out of ctx? Is it a name from another cell?",
+        "the opening of the notebook: how answers are run",
+    ),
+    "math_module": Mistake(
+        34,
+        "math instead of NumPy",
+        "The functions of math work for one number, and stop at an array or at a large number.",
+        "Which function of NumPy does the same for arrays?",
+        SHAPES,
+    ),
+    "returned_none": Mistake(
+        0,
+        "a method that changes a list and returns None",
+        "list.reverse() and list.sort() change the list and return None. The list you were given "
+        "is changed, too.",
+        "Which function of Python goes through a list backwards and leaves it as it is?",
+        ORDER,
+    ),
     "returned_nothing": Mistake(
         28,
         "nothing returned",
-        "Your function computes something, but gives nothing back.",
-        "Does every way through your function end in a return, with the result behind it?",
+        "There is no return, or nothing behind it: your function computes something, but gives "
+        "nothing back.",
+        "Which name in your function holds the result, and in which line is it returned?",
         "the question of this exercise: what is to be returned",
     ),
     "returned_tensor": Mistake(
         28,
         "a tensor returned where a number is asked for",
         "You return the tensor itself, with its whole graph; a plain number was asked for.",
-        "What does .item() of a tensor of shape () give?",
+        "Which method of a tensor gives its number as a float?",
         LOOP,
     ),
     "returned_number": Mistake(
@@ -343,8 +467,9 @@ CATALOGUE: dict[str, Mistake] = {
     "scalars_only": Mistake(
         34,
         "works for single numbers only",
-        "Your rule works for single numbers only. In an array, each entry must decide for itself.",
-        "What does a comparison of two arrays give, and how can every entry use its own answer?",
+        "This works for single numbers only: `if` and `max` (also `and`, `or`) decide once for the "
+        "whole array.",
+        "How can each entry decide for itself?",
         SHAPES,
     ),
     "arrays_only": Mistake(
@@ -422,15 +547,44 @@ CATALOGUE: dict[str, Mistake] = {
     "label_everywhere": Mistake(
         21,
         "the label's share in every column",
-        "Every column is treated as if it were the column of the right label.",
-        "How many columns of a row belong to its label?",
+        "You subtract from every column, as if each were the column of the right label.",
+        "How many entries of a row belong to its label?",
         LOCAL,
     ),
     "rows_columns": Mistake(
         21,
         "the labels do not choose one entry in each row",
-        "The labels are used as numbers of rows, or for all rows at once.",
+        "The labels are used as numbers of rows: they are numbers of columns.",
         "Rows and columns: which index chooses the row, and which one the column?",
+        SHAPES,
+    ),
+    "whole_columns": Mistake(
+        21,
+        "whole columns changed",
+        "This changes whole columns: each label chooses its column in all rows.",
+        "How do you choose one entry in each row: which index goes with which label?",
+        SHAPES,
+    ),
+    "own_column": Mistake(
+        21,
+        "the label's own column is counted",
+        "You also count entries where 0 is stored: the label's own column, and margins that are "
+        "not active.",
+        "What does the stored 0 in the label's column stand for?",
+        LOCAL,
+    ),
+    "bool_array": Mistake(
+        27,
+        "numbers put into an array of bools",
+        "A bool array cannot hold −2, nor any other count: it makes True of it.",
+        "Which dtype must an array have that is to hold counts?",
+        SHAPES,
+    ),
+    "all_rows": Mistake(
+        21,
+        "counted over all rows",
+        "Your count goes over the whole minibatch. Count per row.",
+        "Along which axis must you count, so that each row gets its own number?",
         SHAPES,
     ),
     "label_count": Mistake(
@@ -465,15 +619,23 @@ CATALOGUE: dict[str, Mistake] = {
         32,
         "overflow: nan or inf for large inputs",
         "For large inputs your result, or a number on the way to it, is nan or inf.",
-        "Which intermediate result becomes larger than any float, and for which sign of x?",
+        "Which intermediate result becomes larger than any float, and for which sign of the input?",
         "the part on large numbers in the derivation above",
     ),
     # --- side effects ----------------------------------------------------------------------------
     "changed_upstream": Mistake(
         22,
         "grad_output changed in place",
-        "Your rule wrote into grad_output. Other nodes may still need that array.",
+        "Your rule overwrites grad_output: what comes after works with another number, and other "
+        "nodes may still need that array.",
         "Which line changes an array that your function did not make itself?",
+        "the note on changing arrays in place (operators such as *= and a[...] = write into a)",
+    ),
+    "not_yours": Mistake(
+        22,
+        "written into an array that is not yours",
+        "You write into an array that is not yours; for a single number this is not even possible.",
+        "How do you make a new array instead?",
         "the note on changing arrays in place (operators such as *= and a[...] = write into a)",
     ),
     "changed_saved": Mistake(
@@ -536,8 +698,9 @@ CATALOGUE: dict[str, Mistake] = {
     "left_out": Mistake(
         0,
         "a node without a place",
-        "Every node needs a place for its gradient, also those that the output does not need.",
-        "Which gradient has a node that no message ever reaches?",
+        "Every node needs a place for its gradient before the walk begins, also those that the "
+        "output does not need.",
+        "Step 1 of the list above the exercise: which number does every node get?",
         ORDER,
     ),
     "mixed_locals": Mistake(
@@ -591,6 +754,28 @@ CATALOGUE: dict[str, Mistake] = {
         "Which step does your function use: the argument h, or a number of its own?",
         NUMERIC,
     ),
+    # --- numbers by hand --------------------------------------------------------------------------
+    "quotes": Mistake(
+        0,
+        "a number in quotes",
+        "A number in quotes is a text.",
+        "How does Python tell a number from a text?",
+        "the first lines of this exercise",
+    ),
+    "one_side": Mistake(
+        17,
+        "not all pairs counted",
+        "A Jacobian has one entry for each pair of an output and an input.",
+        "How many outputs are there, times how many inputs?",
+        SHAPES,
+    ),
+    "gigabytes": Mistake(
+        0,
+        "GB for GiB",
+        "These are gigabytes (GB), not gibibytes (GiB).",
+        "GB (10⁹ bytes) or GiB (2³⁰ bytes)?",
+        SHAPES,
+    ),
     # --- training ---------------------------------------------------------------------------------
     "unregularised": Mistake(
         16,
@@ -643,6 +828,13 @@ CATALOGUE: dict[str, Mistake] = {
         "On the way from W to the scores: did you take .value, or let NumPy compute with it?",
         REGULAR,
     ),
+    "loss_swapped": Mistake(
+        0,
+        "the arguments of loss in the wrong order",
+        "The loss gets the scores first, then y.",
+        "What do you give to loss, and in which order?",
+        LOOP,
+    ),
     "loss_after": Mistake(
         0,
         "loss after the step",
@@ -685,72 +877,18 @@ TOGETHER: dict[frozenset[str], tuple[str, str]] = {
 }
 
 
-def names_of(keys: Iterable[str]) -> list[Mistake]:
-    """Return the mistakes called `keys`, without the general ones if a specific one is there."""
-    found = [CATALOGUE[key] for key in dict.fromkeys(keys) if key in CATALOGUE]
-    return [one for one in found if not one.general] or found
-
-
-# --- from errors and flags ---------------------------------------------------------------------
-
-# Parts of messages, most specific first: Python's and NumPy's own words, and the contract's.
-FROM_ERRORS: tuple[tuple[str, str], ...] = (
-    ("truth value of an array", "scalars_only"),
-    ("got nothing (None)", "returned_nothing"),
-    ("must return a scalar Tensor", "returned_number"),
-    ("numpy.float64' object does not support item assignment", "arrays_only"),
-    ("numpy.float64' has no len()", "arrays_only"),
-    ("numpy.float64' object is not iterable", "arrays_only"),
-    ("len() of unsized object", "arrays_only"),
-    ("invalid index to scalar variable", "arrays_only"),
-    ("array is 0-dimensional", "arrays_only"),
-    ("list index out of range", "ctx"),
-    ("values to unpack", "ctx"),
-    ("read-only", "readonly"),
-    ("NameError", "elsewhere"),
-    ("UnboundLocalError", "elsewhere"),
-    ("matmul: Input operand", "product"),
-    ("not aligned", "product"),
-    ("the backward rule returned None", "none"),
-    ("is None, but this input needs a gradient", "none"),
-    ("instead of a tuple", "tuple"),
-    ("one per input. Return them in the order", "count"),
-    ("dtype bool", "mask"),
-    ("inf or nan", "overflow"),
-    ("OverflowError", "overflow"),
-    ("A gradient always has the shape of its value", "shape"),
-)
-
-# The same words mean something special where rows and labels, or names of nodes, are indices.
-FROM_ERRORS_OF: dict[str, tuple[tuple[str, str], ...]] = {
-    "softmax_cross_entropy": (("out of bounds for axis", "rows_columns"),),
-    "hinge": (("out of bounds for axis", "rows_columns"),),
-    "backpropagate": (("KeyError", "left_out"),),
-    "numeric_gradient": (("tuple index out of range", "arrays_only"),),
+# A mistake on the left is a special case of the one on the right: only the left one is named.
+NARROWER: dict[str, str] = {
+    "unfilled": "passed",
+    "keepdims": "axis",
+    "axis_kinds": "axis",
+    "vectors": "product",
 }
 
-FROM_FLAGS: tuple[tuple[str, str], ...] = (
-    ("changed_grad_output", "changed_upstream"),
-    ("changed_inputs", "changed_saved"),
-    ("changed_ctx", "changed_saved"),
-    ("second_call_differs", "random"),
-    ("shares_memory", "aliased"),
-)
 
-
-def from_error(message: str, exercise: str) -> tuple[str, ...]:
-    """Return the mistake an error message tells of, if it tells of one."""
-    for part, key in (*FROM_ERRORS_OF.get(exercise, ()), *FROM_ERRORS):
-        if part in message:
-            return (key,)
-    if "broadcast" in message and "non-broadcastable output" not in message:
-        # The same words from NumPy mean different things in different rules.
-        products = ("matmul", "norm_squared", "regularised_hinge")
-        return ("product" if exercise in products else "axis",)
-    return ()
-
-
-def from_flags(flags: Iterable[str]) -> tuple[str, ...]:
-    """Return the mistake behind the flags: a change in place explains the flags after it."""
-    raised = set(flags)
-    return tuple(key for flag, key in FROM_FLAGS if flag in raised)[:1]
+def names_of(keys: Iterable[str]) -> list[Mistake]:
+    """Return the mistakes called `keys`, without the general ones if a specific one is there."""
+    named = dict.fromkeys(keys)
+    wider = {NARROWER[key] for key in named if key in NARROWER}
+    found = [CATALOGUE[key] for key in named if key in CATALOGUE and key not in wider]
+    return [one for one in found if not one.general] or found

@@ -91,7 +91,7 @@ def test_a_wrong_rule_fails_with_where_what_kind_and_a_question(printed: Printed
     assert "measured" in lines[1]
     assert any(line.startswith("What kind: ") and "without the upstream" in line for line in lines)
     assert any(line.startswith("Think: ") and line.endswith("?") for line in lines)
-    assert lines[-1] == "More help: hint=4 in the call of check."
+    assert lines[-1] == "More help: put `check(ops.mul, hint=4)` into a new cell."
     assert len(lines) < 12
 
 

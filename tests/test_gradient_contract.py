@@ -134,73 +134,73 @@ SENTENCES: list[tuple[str, Callable[[Any], Callable[[], Any]], Any, str]] = [
         "None in the tuple",
         two,
         (VECTOR, None),
-        "dot: the gradient of input 1 is None, but this input needs a gradient of shape (3,). "
+        "dot: the gradient of y is None, but this input needs a gradient of shape (3,). "
         "Return an array (zeros where the output does not depend on it).",
     ),
     (
         "rows of unequal lengths",
         one,
         ([[1.0], [1.0, 2.0]],),
-        "double: the gradient of input 0 is not an array: ",
+        "double: the gradient of x is not an array: ",
     ),
     (
         "a mask",
         one,
         (VECTOR > 1,),
-        "double: the gradient of input 0 has dtype bool; expected real numbers. "
+        "double: the gradient of x has dtype bool; expected real numbers. "
         "A mask has to be multiplied with the upstream gradient.",
     ),
     (
         "complex numbers",
         one,
         (VECTOR * 1j,),
-        "double: the gradient of input 0 has dtype complex128; expected real numbers.",
+        "double: the gradient of x has dtype complex128; expected real numbers.",
     ),
     (
         "texts in the tuple",
         one,
         ("abc",),
-        "double: the gradient of input 0 has dtype <U3; expected real numbers.",
+        "double: the gradient of x has dtype <U3; expected real numbers.",
     ),
     (
         "tensors in the tuple",
         two,
         (VECTOR, Tensor(VECTOR)),
-        "dot: the gradient of input 1 has dtype object; expected real numbers.",
+        "dot: the gradient of y is a Tensor; expected an array. Did you use a name from another ",
     ),
     (
         "an axis too many",
         one,
         (VECTOR[None],),
-        "double: the gradient of input 0 has shape (1, 3); expected (3,), the shape of the input. "
+        "double: the gradient of x has shape (1, 3); expected (3,), the shape of the input. "
         "A gradient always has the shape of its value.",
     ),
     (
         "a scalar for a vector",
         two,
         (VECTOR, np.float64(2.0)),
-        "dot: the gradient of input 1 has shape (); expected (3,), the shape of the input. "
+        "dot: the gradient of y has shape (); expected (3,), the shape of the input. "
         "A gradient always has the shape of its value.",
     ),
     (
         "a vector for a scalar",
         scalar,
         (np.ones(1),),
-        "double: the gradient of input 0 has shape (1,); expected (), the shape of the input. "
+        "double: the gradient of x has shape (1,); expected (), the shape of the input. "
         "A gradient always has the shape of its value.",
     ),
     (
         "a shape that is neither the input's nor the output's",
         elementwise,
         (MATRIX, np.ones(2)),
-        "mul: the gradient of input 1 has shape (2,); expected (3,) (or the output's shape "
+        "mul: the gradient of y has shape (2,); expected (3,) (or the output's shape "
         "(2, 3)), the shape of the input. A gradient always has the shape of its value.",
     ),
     (
         "transposed",
         elementwise,
         (MATRIX.T, VECTOR),
-        "mul: the gradient of input 0 has shape (3, 2); expected (2, 3) (or the output's shape "
+        "mul: the gradient of x has shape (3, 2); expected (2, 3) (or the output's shape "
         "(2, 3)), the shape of the input.",
     ),
 ]
@@ -227,7 +227,7 @@ def test_the_sentences_differ() -> None:
 
 def test_an_operation_that_does_not_broadcast_has_to_sum_its_gradient_itself() -> None:
     backward_of(ops.add_bias)(lambda ctx, grad_output: (grad_output, grad_output))
-    with pytest.raises(GradientContractError, match=r"input 1 has shape \(2, 3\); expected \(3,\)"):
+    with pytest.raises(GradientContractError, match=r"b has shape \(2, 3\); expected \(3,\)"):
         backpropagate(ops.add_bias(Tensor(MATRIX), Tensor(VECTOR)), np.ones((2, 3)))
 
 

@@ -17,7 +17,8 @@ import pytest
 from course_autograd import Operation, backward_of, implements, ops
 from course_autograd.check import examine
 from course_autograd.exercises import Report, find
-from course_autograd.mistakes import CATALOGUE, TOGETHER, from_error, from_flags, names_of
+from course_autograd.mistakes import CATALOGUE, TOGETHER, names_of
+from course_autograd.symptoms import SYMPTOMS, from_error, from_flags
 
 Rule = Callable[[Any, Any], Any]
 
@@ -153,7 +154,7 @@ RULES: list[tuple[str, str, Rule]] = [
     ("mul", "passed", lambda c, g: (g, g)),
     ("power", "passed", lambda c, g: (g,)),
     ("exp", "passed", lambda c, g: (g,)),
-    ("sum", "passed", lambda c, g: (g,)),
+    ("sum", "unfilled", lambda c, g: (g,)),
     ("square", "passed", lambda c, g: (g,)),
     # 3 upstream twice
     ("mul", "twice", lambda c, g: (g * g * c[1], g * g * c[0])),
@@ -176,7 +177,7 @@ RULES: list[tuple[str, str, Rule]] = [
     # 11 * for @
     ("matmul", "product", lambda c, g: (g * c[1], g * c[0])),
     ("matmul", "product", lambda c, g: (g @ c[1], c[0] @ g)),
-    ("matmul", "product", lambda c, g: (g @ c[1].T, c[0].T @ g)),
+    ("matmul", "vectors", lambda c, g: (g @ c[1].T, c[0].T @ g)),
     # 12 wrong order, 13 own operand
     ("maximum", "swapped", lambda c, g: (g * (c[0] <= c[1]), g * (c[0] > c[1]))),
     ("matmul", "swapped", matmul_with(lambda a, b: (b, a))),
@@ -217,7 +218,7 @@ RULES: list[tuple[str, str, Rule]] = [
         lambda c, g: (g * (c[0] - 1) / len(c[1]),),
     ),
     ("softmax_cross_entropy", "rows_columns", rows_of_labels),
-    ("softmax_cross_entropy", "rows_columns", columns_of_labels),
+    ("softmax_cross_entropy", "whole_columns", columns_of_labels),
     ("hinge", "label", lambda c, g: (g * (c[0] > 0) / len(c[1]),)),
     (
         "hinge",
@@ -250,12 +251,13 @@ RULES: list[tuple[str, str, Rule]] = [
     ("square", "truncated", lambda c, g: ((2 * c[0] * g).astype(int),)),
     ("mul", "truncated", lambda c, g: (np.round(g * c[1]), np.round(g * c[0]))),
     # 28 structure
-    ("mul", "tuple", lambda c, g: g * c[1]),
+    ("exp", "tuple", lambda c, g: g * c[0]),
+    ("mul", "second", lambda c, g: g * c[1]),
     ("negate", "tuple", lambda c, g: -g),
     ("mul", "none", lambda c, g: None),
     ("exp", "none", lambda c, g: (None,)),
     ("power", "count", lambda c, g: (g * c[1] * c[0] ** (c[1] - 1), 0.0)),
-    ("mul", "count", lambda c, g: (g * c[1],)),
+    ("mul", "second", lambda c, g: (g * c[1],)),
     # 29 repeated rows
     ("lookup", "repeated", last_row_wins),
     ("lookup", "repeated", assigned_rows),
@@ -359,7 +361,7 @@ WHOLE: list[tuple[str, str, Callable[..., Any], Rule]] = [
     ("add_bias", "averaged", add_row, lambda c, g: (g, g.mean(axis=0))),
     ("add_bias", "axis", add_row, lambda c, g: (g, g.sum(axis=1))),
     ("add_bias", "shape", add_row, lambda c, g: (g, g.sum(axis=0, keepdims=True))),
-    ("norm_squared", "forward_value", rooted, norm_with(lambda W, x: (W, x))),
+    ("norm_squared", "sum_of_squares", rooted, norm_with(lambda W, x: (W, x))),
     ("norm_squared", "half", squares, norm_with(lambda W, x: (W / 2, x / 2))),
     ("norm_squared", "transposed", squares, norm_with(lambda W, x: (W.T, x))),
     ("norm_squared", "sign", squares, norm_with(lambda W, x: (W, -x))),
@@ -409,8 +411,10 @@ def test_what_is_the_same_for_a_product_is_said_in_one_sentence() -> None:
 def test_code_that_stops_in_an_unknown_way_is_asked_about_its_line() -> None:
     report = rule_report("mul", lambda c, g: g.no_such_thing)
     assert report.mistake is None
-    assert report.kind == "Your code stopped before there was a result to look at."
-    assert "in the line above" in report.question
+    assert report.kind == "Python stopped before there was a gradient."
+    assert report.question.startswith("Read the line above.")
+    assert any("no_such_thing" in line for line in report.where)
+    assert "work it out on paper" not in " ".join(report.lines())
 
 
 def test_a_label_used_as_a_row_is_asked_about_rows_and_columns() -> None:

@@ -258,6 +258,8 @@ class Finding:
         The answer ended in an error, so that there are no values to be explained.
     doubts : tuple of str
         What could not be judged, and why; it counts as right.
+    inputs : str
+        The numbers of the case, if they are so few that it can be worked out on paper.
     """
 
     label: str
@@ -271,6 +273,7 @@ class Finding:
     printed: str = ""
     stopped: bool = False
     doubts: tuple[str, ...] = ()
+    inputs: str = ""
 
     @property
     def right(self) -> bool:

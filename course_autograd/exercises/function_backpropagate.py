@@ -21,7 +21,7 @@ from course_autograd.exercises.functions import (
     kind_of,
     near,
 )
-from course_autograd.exercises.values import number_words, plain_answer
+from course_autograd.exercises.values import number_words, numbers_in_words, plain_answer
 
 Parents = Mapping[str, Sequence[str]]
 
@@ -137,7 +137,14 @@ class Backpropagate(FunctionExercise):
             {"nodes": refuted} if passed[case.facet] else {},
             named,
             printed=observation.printed,
+            inputs=_local_in_words(graph),
         )
+
+
+def _local_in_words(graph: Graph) -> str:
+    """Return the local derivatives of a small graph."""
+    local = {f"local[{node!r}]": values for node, values in graph.local.items() if values}
+    return numbers_in_words(local) if len(local) < 4 else ""
 
 
 @dataclass(frozen=True)

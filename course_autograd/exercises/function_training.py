@@ -88,7 +88,7 @@ class RegularisedHinge(FunctionExercise):
             came = "no number" if found is None else f"shape {found.shape}"
             facts.append(f"expected a scalar, shape (), got {came}")
             value_is_right = False
-            named = ("shape",)
+            named = ("not_scalar",)
         elif not near(found, hinge + lam * squares):
             value_is_right = False
             yours, wanted = number_words(float(found)), number_words(hinge + lam * squares)
@@ -251,7 +251,7 @@ class TrainStep(FunctionExercise):
 
         passed: dict[str, bool] = {}
         facts: list[str] = []
-        named: list[str] = []
+        named: list[str] = []  # of the first fact only: one mistake at a time
         if "changed_inputs" in observation.flags:
             facts.append("x or y hold other numbers after the call")
             named.append("changed_saved")
@@ -265,7 +265,7 @@ class TrainStep(FunctionExercise):
                 if near(number, loss_at(first), 1e-6):
                     named.append("loss_after")
                 elif near(number, float(np.mean((y - 2.0 * (x + start)) ** 2)), 1e-6):
-                    facts.append("it is the loss with the scores and y exchanged")
+                    named.append("loss_swapped")
             else:
                 facts.append(f"expected the loss as a number, got {given or 'nothing (None)'}")
                 if given is None:
@@ -279,8 +279,11 @@ class TrainStep(FunctionExercise):
                 "wrong_direction": (start + lr * slope,),
                 "many_steps": (first - lr * gradient_at(first), start - 2 * lr * slope),
             }
-            facts.append("the parameters after one step are not where the gradient leads")
-            named += explained(moved, ways, 1e-6)[0]
+            ways_taken = explained(moved, ways, 1e-6)[0]
+            # A fact that has a name comes before one that has none.
+            place = 0 if ways_taken and not named else len(facts)
+            facts.insert(place, "the parameters after one step are not where the gradient leads")
+            named += ways_taken
         # Measured from where the first call left the parameters, so that each part stands alone.
         passed[CLEARS] = passed[MOVES] and second is not None and near(second, again, 1e-7)
         if passed[MOVES] and not passed[CLEARS]:

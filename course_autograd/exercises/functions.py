@@ -17,8 +17,8 @@ from course_autograd.exercises.base import (
     Observation,
     Trouble,
 )
-from course_autograd.exercises.observe import observe
-from course_autograd.mistakes import from_error
+from course_autograd.exercises.observe import observe, stopped
+from course_autograd.symptoms import from_error
 
 CLOSE = 1e-9  # for results that involve no measuring
 
@@ -56,13 +56,11 @@ class FunctionExercise(Exercise):
         error = observation.error
         if error is None:
             return self.compare(case, observation)
-        where = f" ({error.line})" if error.line else ""
-        stopped = f"your code stopped with {error.message}{where}"
         return Finding(
             case.label,
             {case.facet: False},
-            (stopped if error.kind == "exception" else error.message,),
-            mistakes=from_error(error.message, self.name),
+            stopped(error) if error.kind == "exception" else (error.message,),
+            mistakes=from_error(error.message, self.name, error.line),
             undone=error.kind == "undone",
             printed=observation.printed,
             stopped=error.kind == "exception",

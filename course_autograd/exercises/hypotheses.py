@@ -79,6 +79,27 @@ def own(e: Evidence, i: int) -> Prediction:
         yield "", e.upstream * e.spread(i)
 
 
+def overwritten_upstream(e: Evidence, i: int) -> Prediction:
+    """What comes after grad_output was multiplied in place, for the other gradient."""
+    if e.name == "mul" and e.local is not None:
+        first = e.local[1 - i] * e.upstream
+        if e.agrees(1 - i, first):
+            yield "", e.local[i] * first
+
+
+def unfilled(e: Evidence, i: int) -> Prediction:
+    """The upstream gradient as it came, where its numbers are to fill a larger shape."""
+    if e.name == "sum" and i == 0:
+        yield "", e.upstream
+
+
+def keepdims(e: Evidence, i: int) -> Prediction:
+    """Axes added although they are already there: one too many of them."""
+    found = e.raw[i]
+    if e.options.get("keepdims") and found is not None and found.ndim > e.truth[i].ndim:
+        yield "", found
+
+
 def masked_value(e: Evidence, i: int) -> Prediction:
     """The right gradient times the input's value; makes sense where an input wins or loses."""
     if e.name == "maximum" and e.local is not None:
@@ -166,6 +187,7 @@ def one_copy(e: Evidence, i: int) -> Prediction:
         for row in e.upstream:
             if row.shape == e.inputs[i].shape:
                 yield "", row
+                yield "", row[None]
 
 
 def axis(e: Evidence, i: int) -> Prediction:
@@ -219,6 +241,9 @@ GENERAL: tuple[tuple[str, Hypothesis], ...] = (
     ("swapped", swapped),
     ("own", own),
     ("masked_value", masked_value),
+    ("changed_upstream", overwritten_upstream),
+    ("unfilled", unfilled),
+    ("keepdims", keepdims),
     ("double", double),
     ("half", half),
     ("unsummed", unsummed),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
+import linecache
+import re
+import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +21,7 @@ from course_autograd.exercises.plain import plain_array
 
 MAX_MESSAGE = 300
 MAX_PRINTED = 200
+MAX_LINE = 160
 NUMERIC_WARNINGS = ("overflow", "invalid value", "divide by zero")
 MAX_RAW = 200_000  # entries: larger arrays cannot be any gradient asked for here
 
@@ -77,14 +82,66 @@ def _of_numbers(caught: Any) -> bool:
     return any(words in str(caught.message) for words in NUMERIC_WARNINGS)
 
 
+def stopped(error: Trouble) -> tuple[str, ...]:
+    """Say what ended an answer, and in a line of its own where."""
+    return (f"your code stopped with {error.message}", *([error.line] if error.line else []))
+
+
 def message_of(error: BaseException, *, bare: bool = False) -> str:
     """Return an error's type and text in one short line."""
     try:
         words = " ".join(str(error).split())
+        if words.startswith("matmul: Input operand"):
+            words = matmul_words(error, words)
     except Exception:
         words = ""
     named = words if bare else f"{type(error).__name__}: {words}" if words else type(error).__name__
     return named if len(named) <= MAX_MESSAGE else named[: MAX_MESSAGE - 1] + "…"
+
+
+def matmul_words(error: BaseException, words: str) -> str:
+    """Say in short words that two factors of @ do not fit; NumPy's own are about its inside."""
+    shapes = _factors(error)
+    if shapes:
+        return f"for @ these shapes do not fit: {' @ '.join(map(str, shapes))}"
+    sizes = re.search(r"size (\d+) is different from (\d+)", words)
+    if sizes:
+        return f"for @ these shapes do not fit: the inner sizes are {sizes[2]} and {sizes[1]}"
+    return "for @ these shapes do not fit: a single number has no rows and no columns"
+
+
+def _factors(error: BaseException) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of the two factors, where the line of code names them."""
+    found: tuple[tuple[int, ...], ...] = ()
+    own = {(frame.filename, frame.lineno) for frame in own_frames(error.__traceback__)}
+    steps = list(traceback.walk_tb(error.__traceback__))
+    for (frame, _), summary in zip(steps, traceback.extract_tb(error.__traceback__), strict=True):
+        known = (summary.colno, summary.end_colno)
+        if (summary.filename, summary.lineno) not in own or None in known:
+            continue
+        if summary.lineno != summary.end_lineno or summary.lineno is None:
+            continue
+        line = linecache.getline(summary.filename, summary.lineno).encode()
+        code = line[summary.colno : summary.end_colno].decode(errors="ignore").strip()
+        with contextlib.suppress(SyntaxError, ValueError):
+            tree = ast.parse(code, mode="eval").body
+            if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.MatMult):
+                left, right = (_shape(side, frame.f_locals) for side in (tree.left, tree.right))
+                found = () if left is None or right is None else (left, right)
+    return found
+
+
+def _shape(code: ast.expr, names: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return the shape of a name, or of a name with .T or a sign; None for anything else."""
+    if isinstance(code, ast.UnaryOp):
+        return _shape(code.operand, names)
+    if isinstance(code, ast.Attribute) and code.attr == "T":
+        shape = _shape(code.value, names)
+        return None if shape is None else shape[::-1]
+    value = names.get(code.id) if isinstance(code, ast.Name) else None
+    if type(value) is np.ndarray or isinstance(value, np.number | float | int):
+        return tuple(np.shape(value))
+    return None
 
 
 def line_of(error: BaseException) -> str:
@@ -93,7 +150,7 @@ def line_of(error: BaseException) -> str:
     if not frames:
         return ""
     last = frames[-1]
-    words = (last.line or "").strip()[:120]
+    words = (last.line or "").strip()[:MAX_LINE]
     return f"line {last.lineno}: {words}" if words else f"line {last.lineno}"
 
 

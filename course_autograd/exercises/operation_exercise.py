@@ -7,7 +7,7 @@ declared forward rule. An operation with an ``exercise`` attribute needs nothing
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,17 +36,21 @@ from course_autograd.exercises.observe import (
     observe,
     overlap,
     snapshot,
+    stopped,
 )
-from course_autograd.exercises.values import number_words
-from course_autograd.mistakes import CATALOGUE, from_error, from_flags
+from course_autograd.exercises.special import VALUES
+from course_autograd.exercises.values import number_words, numbers_in_words
+from course_autograd.mistakes import CATALOGUE
 from course_autograd.numeric import (
     Jacobian,
+    evaluate,
     in_hull,
     jacobian,
     joined,
     nearby_gradients,
 )
 from course_autograd.operation import Operation, replaced_operations
+from course_autograd.symptoms import from_error, from_flags
 from course_autograd.tensor import Tensor, apply, backpropagate, run_rule
 
 SEEDS = 3
@@ -216,7 +220,12 @@ class OperationExercise(Exercise):
         """Hold what came back against the contract; copies, which later calls cannot change."""
         try:
             arrays = conform(
-                self.name, gradients, values, shape, broadcasts=self.operation.broadcasts
+                self.name,
+                gradients,
+                values,
+                shape,
+                broadcasts=self.operation.broadcasts,
+                names=self.names,
             )
         except GradientContractError as error:
             return (), Trouble("contract", message_of(error, bare=True))
@@ -300,7 +309,7 @@ class OperationExercise(Exercise):
         if error is not None:
             passed[case.facet] = False
             facts.append(error.message)
-            certain = from_error(error.message, self.name)
+            certain = self._told_by(case, error)
         if case.kind == "kink":
             if error is None:
                 certain = self._judge_kink(case, observation, passed, facts, doubts)
@@ -308,10 +317,11 @@ class OperationExercise(Exercise):
             wrong = self._wrong_inputs(case, observation, measured, facts, doubts)
             if wrong:
                 passed[case.facet] = False
-            elif error is None and not certain and not passed.get(FORWARD, True):
-                certain = ("forward_value",)
             if case.kind == "smooth" and not doubts:
                 fits, refuted = self._explain(case, observation, measured, wrong, error)
+        if error is None and not passed.get(FORWARD, True):
+            # One mistake at a time, and forward comes first.
+            certain, fits = self._told_by_value(case, observation, measured), {}
         side_effects = from_flags(observation.flags)
         if side_effects:
             passed[CLEAN] = False
@@ -327,6 +337,7 @@ class OperationExercise(Exercise):
             side_effects or mixed_up,
             printed=observation.printed,
             doubts=tuple(doubts),
+            inputs=self._numbers(case),
         )
 
     def measure(self, case: Case) -> Jacobian:
@@ -341,21 +352,47 @@ class OperationExercise(Exercise):
     def _stopped(self, case: Case, error: Trouble, observation: Observation) -> Finding:
         """Return the finding for an answer that returned nothing."""
         passed = {case.facet: False} | ({FORWARD: False} if self.kind == "whole" else {})
-        where = f" ({error.line})" if error.line else ""
-        fact = (
-            error.message
-            if error.kind == "missing"
-            else f"your code stopped with {error.message}{where}"
-        )
         return Finding(
             case.label,
             passed,
-            (fact,),
-            mistakes=from_error(error.message, self.name) if error.kind == "exception" else (),
+            (error.message,) if error.kind == "missing" else stopped(error),
+            mistakes=self._told_by(case, error) if error.kind == "exception" else (),
             undone=error.kind == "undone",
             printed=observation.printed,
             stopped=error.kind == "exception",
         )
+
+    def _numbers(self, case: Case) -> str:
+        """Return the numbers of a case in words, if they are few."""
+        if case.kind == "graph":
+            return ""
+        named = dict(zip(self.names, case.arrays, strict=True))
+        return numbers_in_words(named | {"grad_output": np.asarray(case.upstream)})
+
+    def _told_by(self, case: Case, error: Trouble) -> tuple[str, ...]:
+        """Return the mistakes an error tells of, the narrower one first."""
+        keys = from_error(error.message, self.name, error.line)
+        if keys == ("product",) and self.name == "matmul" and _has_vector(case):
+            return ("vectors", *keys)
+        if keys == ("axis",) and case.options.get("keepdims"):
+            return ("keepdims", *keys)
+        return keys
+
+    def _told_by_value(
+        self, case: Case, observation: Observation, measured: Jacobian
+    ) -> tuple[str, ...]:
+        """Return the mistake behind a wrong value of forward."""
+        found = observation.output
+        forward = self.operation.declared_forward
+
+        def at(change: Callable[[Array], Array]) -> Array:
+            return evaluate(forward, [change(array) for array in case.arrays], case.options)
+
+        with np.errstate(all="ignore"):
+            for key, fits in VALUES.get(self.name, ()):
+                if found is not None and fits(found, measured.output, at):
+                    return (key,)
+        return ("forward_value",)
 
     def _value_is_right(
         self,
@@ -563,6 +600,10 @@ def _agree(left: Array | None, right: Array | None) -> bool:
 
 def _sum(left: Array | None, right: Array | None) -> Array | None:
     return None if left is None or right is None else left + right
+
+
+def _has_vector(case: Case) -> bool:
+    return any(array.ndim == 1 for array in case.arrays)
 
 
 def _plain_option(value: Any) -> Any:

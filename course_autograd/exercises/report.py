@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course_autograd.exercises.base import CLEAN, WORKED_OUT, Exercise, Finding
 from course_autograd.mistakes import CATALOGUE, TOGETHER, names_of
@@ -12,9 +12,11 @@ WIDTH = 240  # characters of a line
 ALL_STEPS = 4
 MOST_FACTS = 6
 UNKNOWN = "No mistake on our list explains all of these values."
-STOPPED = "Your code stopped before there was a result to look at."
-SHAPES_THERE = "What do the names in the line above hold there: which type, which shape?"
-SMALLEST = "Take the smallest case above, work it out on paper, and compare line by line."
+SMALLEST = "Take the case above, work it out on paper, and compare line by line."
+OWN_CASE = "Make a case of your own with few small numbers, and work it out on paper. What differs?"
+STOPPED = "Python stopped before there was a {}."
+LINE_ABOVE = "Read the line above. Which type and which shape has each name in it? Print them."
+REREAD = "the question of this exercise, and the derivation before it"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Report:
             shown = [f"{self.exercise}: right.", f"Tried: {self.tried}.", *self._open()]
             return [shortened(line) for line in shown]
         if self.undone:
-            return [f"{self.exercise}: not written yet.", *self.where]
+            last = [f"Reread: {self.reread}"] if hint >= ALL_STEPS and self.reread else []
+            return [f"{self.exercise}: not written yet.", *self.where, *last]
         shown = [f"{self.exercise}: not yet. {self.fraction:.0%} of the points so far."]
         good = [words(name) for name, passed in self.facets.items() if passed]
         if good:
@@ -131,15 +134,17 @@ def score(exercise: Exercise, findings: Sequence[Finding]) -> Report:
     wrong = [one for one in findings if not one.right]
     keys = recognised(findings)
     mistakes = names_of(keys)
-    if undone or not wrong:
-        kind, question, reread = "", "", ""
+    shown = _shown(wrong, keys) if wrong else None
+    reread = exercise.reread or REREAD
+    if undone or shown is None:
+        kind, question, reread = "", "", reread if undone else ""
     elif exercise.kind in WORKED_OUT:  # each number has said already what it looks like
-        kind, reread = "", exercise.reread
-        question = _first_question(exercise, wrong[0])
-    elif not mistakes and all(one.stopped for one in wrong):
-        kind, question, reread = STOPPED, SHAPES_THERE, exercise.reread
+        kind, question = "", _first_question(exercise, shown)
+    elif not mistakes and shown.stopped:
+        result = "gradient" if exercise.kind in ("rule", "whole") else "result"
+        kind, question = STOPPED.format(result), LINE_ABOVE
     elif not mistakes:
-        kind, question, reread = UNKNOWN, SMALLEST, exercise.reread
+        kind, question = UNKNOWN, SMALLEST if shown.inputs else OWN_CASE
     else:
         kind, question = mistakes[0].kind, mistakes[0].question
         if frozenset(keys) in TOGETHER:
@@ -153,7 +158,7 @@ def score(exercise: Exercise, findings: Sequence[Finding]) -> Report:
         facets=facets,
         mistake=" or ".join(one.name for one in mistakes[:3]) if mistakes and wrong else None,
         numbers=tuple(dict.fromkeys(one.number for one in mistakes if wrong and one.number)),
-        where=_where(exercise, wrong, len(findings), undone),
+        where=(exercise.todo(),) if undone else _where(shown, wrong, len(findings)),
         kind=kind,
         question=question,
         reread=reread,
@@ -178,22 +183,41 @@ def _passes(outcomes: list[bool]) -> bool:
     return bool(outcomes) and all(outcomes)
 
 
-def _where(
-    exercise: Exercise, wrong: Sequence[Finding], total: int, undone: bool
-) -> tuple[str, ...]:
-    if undone:
-        return (exercise.todo(),)
-    if not wrong:
+def _shown(wrong: Sequence[Finding], keys: Sequence[str]) -> Finding:
+    """Return the finding to be shown, with those of its facts that the named mistakes explain.
+
+    What is seen and what kind of mistake is named are to belong together. Where nothing is named,
+    a small case is shown, with its numbers, which can be worked out on paper.
+    """
+    for one in wrong if keys else ():
+        results = [
+            result for result, fits in one.fits.items() if any(_plain(key) in keys for key in fits)
+        ]
+        if results or any(key in keys for key in (*one.mistakes, *one.suspected)):
+            about = tuple(f"gradient of {result}" for result in results)
+            facts = tuple(fact for fact in one.facts if results and fact.startswith(about))
+            return replace(one, facts=facts or one.facts, inputs="")
+    if keys or wrong[0].stopped:
+        return wrong[0]
+    small = [one for one in wrong if one.inputs and not one.stopped]
+    return min(small, key=lambda one: len(one.inputs), default=wrong[0])
+
+
+def _where(shown: Finding | None, wrong: Sequence[Finding], total: int) -> tuple[str, ...]:
+    if shown is None:
         return ()
-    first = wrong[0]
-    if len(first.passed) > 2 and not first.label:  # every fact has its own part of the points
-        more = len(first.facts) - MOST_FACTS
-        rest = (f"and {more} more that are not right yet.",) if more > 0 else ()
-        return first.facts[:MOST_FACTS] + rest
-    seen = first.facts or ("no answer came back",)
-    lines = [f"{first.label}: {seen[0]}" if first.label else seen[0], *seen[1:3]]
+    if len(shown.passed) > 2 and not shown.label:  # every fact has its own part of the points
+        more = len(shown.facts) - MOST_FACTS
+        verb = "is" if more == 1 else "are"
+        rest = (f"and {more} more that {verb} not right yet.",) if more > 0 else ()
+        return shown.facts[:MOST_FACTS] + rest
+    seen = shown.facts or ("no answer came back",)
+    lines = [f"{shown.label}: {seen[0]}" if shown.label else seen[0], *seen[1:3]]
+    if shown.inputs:
+        lines.append(f"with {shown.inputs}")
     if len(wrong) > 1:
-        lines.append(f"({len(wrong)} of {total} cases are not right yet; this is the first)")
+        which = "the first" if shown.label == wrong[0].label else "one of them"
+        lines.append(f"({len(wrong)} of {total} cases are not right yet; this is {which})")
     return tuple(lines)
 
 

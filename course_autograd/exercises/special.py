@@ -51,6 +51,27 @@ def tanh_other(e: Evidence) -> Prediction:
     yield "", sent - sent * e.output
 
 
+def sigmoid_brackets(e: Evidence) -> Prediction:
+    """The upstream gradient with one part of the derivative only."""
+    yield "", e.upstream * e.output - e.output
+    yield "", e.upstream * e.output - e.output**2
+
+
+def tanh_brackets(e: Evidence) -> Prediction:
+    """The upstream gradient with one part of the derivative only."""
+    yield "", e.upstream - e.output**2
+
+
+def power_brackets(e: Evidence) -> Prediction:
+    """The 1 taken from the whole, not from the exponent."""
+    yield "", e.truth[0] * e.inputs[0] - 1.0
+
+
+def reciprocal_cancelled(e: Evidence) -> Prediction:
+    """Divided by the input, and multiplied with it again."""
+    yield "", e.truth[0] * e.inputs[0] ** 2
+
+
 def exp_variable(e: Evidence) -> Prediction:
     """The input where the output belongs; or treated like a power of x."""
     yield "", e.upstream * e.inputs[0]
@@ -156,12 +177,16 @@ def cross_entropy_label_twice(e: Evidence) -> Prediction:
 def cross_entropy_everywhere(e: Evidence) -> Prediction:
     """Every column treated like that of the label."""
     _, hot, scales = _rows(e)
+    numbers = e.options["labels"]
     for note, scale in scales:
         yield note, (e.truth[0] * len(hot) - e.upstream * (1 - hot)) * scale
+        for labels in (numbers[:, None], numbers):
+            if labels.ndim == 2 or len(labels) in (1, hot.shape[1]):
+                yield note, (e.truth[0] * len(hot) + e.upstream * (hot - labels)) * scale
 
 
 def cross_entropy_rows(e: Evidence) -> Prediction:
-    """The labels taken for numbers of rows, or their columns changed in all rows."""
+    """The labels taken for numbers of rows."""
     _, hot, scales = _rows(e)
     labels = e.options["labels"]
     for note, scale in scales:
@@ -170,8 +195,26 @@ def cross_entropy_rows(e: Evidence) -> Prediction:
             rows = np.zeros(hot.shape)
             rows[labels] = 1.0
             yield note, (whole - e.upstream * rows) * scale
-        if len(hot) > 1:
-            yield note, (whole - e.upstream * hot.max(axis=0)) * scale
+
+
+def cross_entropy_columns(e: Evidence) -> Prediction:
+    """The columns of all labels changed in all rows."""
+    _, hot, scales = _rows(e)
+    for note, scale in scales:
+        whole = e.truth[0] * len(hot) + e.upstream * hot
+        yield note, (whole - e.upstream * hot.max(axis=0)) * scale
+        yield note, (whole - e.upstream * hot.sum(axis=0)) * scale
+
+
+def cross_entropy_brackets(e: Evidence) -> Prediction:
+    """A factor that reaches one of the two parts only."""
+    _, hot, _ = _rows(e)
+    both = e.truth[0] * len(hot) + e.upstream * hot
+    yield "upstream", both - hot / len(hot)
+    yield "upstream", both / len(hot) - hot / len(hot)
+    yield "upstream", both / len(hot) - hot
+    yield "rows", both - e.upstream * hot / len(hot)
+    yield "rows", both / len(hot) - e.upstream * hot
 
 
 def cross_entropy_axis(e: Evidence) -> Prediction:
@@ -195,6 +238,32 @@ def hinge_label_count(e: Evidence) -> Prediction:
     for note, scale in scales:
         others = e.truth[0] * (1 - hot) * len(hot)
         yield note, (others - e.upstream * hot) * scale
+
+
+def hinge_own_column(e: Evidence) -> Prediction:
+    """Entries that hold 0 counted, too: all of them, or the one of the label."""
+    scores, hot, scales = _rows(e)
+    classes = scores.shape[1]
+    for note, scale in scales:
+        for own in (classes, classes - 1):
+            yield note, e.upstream * ((1 - hot) - own * hot) * scale
+        yield note, (e.truth[0] * len(hot) - e.upstream * hot) * scale
+
+
+def hinge_bool_array(e: Evidence) -> Prediction:
+    """True where a count belongs."""
+    _, hot, scales = _rows(e)
+    for note, scale in scales:
+        whole = e.truth[0] * len(hot)
+        yield note, (whole * (1 - hot) + e.upstream * hot * (whole != 0)) * scale
+
+
+def hinge_all_rows(e: Evidence) -> Prediction:
+    """The active margins of all rows counted for each."""
+    _, hot, scales = _rows(e)
+    for note, scale in scales:
+        others = e.truth[0] * (1 - hot) * len(hot)
+        yield note, (others - hot * others.sum()) * scale
 
 
 def hinge_margins(e: Evidence) -> Prediction:
@@ -235,24 +304,54 @@ def lookup_repeated(e: Evidence) -> Prediction:
     yield "", last
 
 
+# --- values of forward -------------------------------------------------------------------------
+
+Value = Callable[[Array, Array, Callable[..., Array]], bool]
+
+
+def sigmoid_positive_only(found: Array, truth: Array, at: Callable[..., Array]) -> bool:
+    """The value at the opposite number, for negative inputs."""
+    return found.shape == truth.shape and np.allclose(found, at(np.abs), rtol=1e-9, atol=0.0)
+
+
+def norm_unsummed_or_rooted(found: Array, truth: Array, _: Callable[..., Array]) -> bool:
+    """The squares without their sum, or the root of the sum."""
+    squares = found**2 if found.shape == () else found.sum()
+    return bool(np.isclose(squares, truth, rtol=1e-9, atol=0.0))
+
+
+VALUES: dict[str, tuple[tuple[str, Value], ...]] = {
+    "sigmoid": (("positive_only", sigmoid_positive_only),),
+    "norm_squared": (("sum_of_squares", norm_unsummed_or_rooted),),
+}
+
+# --- all of them -------------------------------------------------------------------------------
+
 SPECIAL: dict[str, tuple[tuple[str, Special], ...]] = {
     "sigmoid": (
         ("variable", sigmoid_variable),
         ("factor", sigmoid_factor),
         ("other_function", sigmoid_other),
+        ("brackets", sigmoid_brackets),
     ),
     "tanh": (
         ("variable", tanh_variable),
         ("square", tanh_square),
         ("other_function", tanh_other),
+        ("brackets", tanh_brackets),
     ),
     "exp": (("variable", exp_variable),),
-    "reciprocal": (("variable", reciprocal_variable), ("square", reciprocal_square)),
+    "reciprocal": (
+        ("variable", reciprocal_variable),
+        ("square", reciprocal_square),
+        ("cancelled", reciprocal_cancelled),
+    ),
     "power": (
         ("exponent", power_exponent),
         ("lowered", power_lowered),
         ("fixed", power_fixed),
         ("ctx_order", power_unpacked),
+        ("brackets", power_brackets),
     ),
     "norm_squared": (("overwritten", norm_one_row), ("value", norm_value)),
     "relu": (("upstream_mask", relu_upstream_mask), ("inverted", relu_inverted)),
@@ -263,11 +362,16 @@ SPECIAL: dict[str, tuple[tuple[str, Special], ...]] = {
         ("label_twice", cross_entropy_label_twice),
         ("label_everywhere", cross_entropy_everywhere),
         ("rows_columns", cross_entropy_rows),
+        ("whole_columns", cross_entropy_columns),
+        ("brackets", cross_entropy_brackets),
         ("diagonal", cross_entropy_diagonal),
     ),
     "hinge": (
         ("label_count", hinge_label_count),
         ("label", hinge_label),
+        ("own_column", hinge_own_column),
+        ("bool_array", hinge_bool_array),
+        ("all_rows", hinge_all_rows),
         ("label_only", cross_entropy_label_only),
         ("margins", hinge_margins),
     ),

@@ -17,6 +17,8 @@ from course_autograd.exercises.base import Answer, Case, Exercise, Finding, Obse
 from course_autograd.mistakes import CATALOGUE
 from course_autograd.numeric import jacobian
 
+ON_PAPER = 12  # more numbers than that are not worked out by hand
+QUOTED = "a text in quotes"
 Number = float | bool
 Numbers = float | tuple[float, ...]
 Function = Callable[..., float]
@@ -48,6 +50,8 @@ class Key:
         How far an answer may lie from it; relative for numbers above 1.
     wrong : mapping of str to callable
         Mistakes, by key of the catalogue, and the number (or numbers) each of them leads to.
+    asks : str
+        A question about a wrong number for which no mistake is known.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Key:
     truth: Callable[[], Number]
     tolerance: float = EXACT
     wrong: Mapping[str, Callable[[], Numbers]] = field(default_factory=dict)
+    asks: str = ""
 
 
 class ValuesExercise(Exercise):
@@ -83,6 +88,8 @@ class ValuesExercise(Exercise):
     def question(self, result: str) -> str:
         """Ask about the steps to the output, or, for a value, about what goes into it."""
         (key,) = (one for one in self.keys if one.name == result)
+        if key.asks:
+            return key.asks
         if isinstance(key.truth(), bool):
             return "What speaks for the other answer?"
         if "/d" in key.name or "gradient" in key.says:
@@ -117,7 +124,7 @@ class ValuesExercise(Exercise):
             passed[key.name] = right(given, key)
             if given is not None and not passed[key.name]:
                 fits[key.name] = recognised(given, key)
-                named = [CATALOGUE[mistake].name for mistake in fits[key.name]]
+                named = [CATALOGUE[one].name for one in fits[key.name] if one != "quotes"]
                 looks = f" Looks like: {' or '.join(named)}." if named else ""
                 facts.append(f"{key.name}: {shortcoming(given, key)}{looks}")
         open_keys = [name for name in self.facets if observation.answers.get(name) is None]
@@ -132,7 +139,7 @@ def plain_answer(value: Any) -> Answer:
     if value is None or value is Ellipsis:
         return None
     if isinstance(value, str):
-        return "a text in quotes"
+        return QUOTED
     if type(value).__module__.startswith("course_autograd"):
         return f"a {type(value).__name__}"
     try:
@@ -169,7 +176,8 @@ def shortcoming(given: Answer, key: Key) -> str:
     """Say what is wrong with an answer, without saying the right one."""
     wanted = "True or False" if isinstance(key.truth(), bool) else "a number"
     if isinstance(given, str):
-        return f"expected {wanted}, got {given}."
+        fix = " Write it without quotes." if given == QUOTED else ""
+        return f"expected {wanted}, got {given}.{fix}"
     if isinstance(given, bool) != isinstance(key.truth(), bool):
         return f"expected {wanted}, yours was {given}."
     return f"not yet (yours was {number_words(given)})."
@@ -182,9 +190,26 @@ def number_words(number: Answer) -> str:
     return f"{number:.6g}".replace("-", "−")
 
 
+def numbers_in_words(named: Mapping[str, Any]) -> str:
+    """Return arrays by name with all their numbers, or "" if these are too many for paper."""
+    if sum(np.size(value) for value in named.values()) > ON_PAPER:
+        return ""
+    return ", ".join(
+        f"{name} = {_entries(np.asarray(one).tolist())}" for name, one in named.items()
+    )
+
+
+def _entries(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_entries, value)) + "]"
+    return f"{value:.5g}".replace("-", "−")
+
+
 def recognised(given: Answer, key: Key) -> tuple[str, ...]:
     """Return the mistakes that lead to exactly this number."""
     truth = key.truth()
+    if given == QUOTED:
+        return ("quotes",)
     if isinstance(given, bool | str) or given is None or isinstance(truth, bool):
         return ()
     named = {
@@ -425,7 +450,7 @@ NEURON_BY_HAND = ValuesExercise(
             "df/dx",
             "the gradient at x",
             lambda: _at_neuron("x"),
-            ROUNDED,
+            W0 * ROUNDED,  # a rounded factor, times w0
             {"own": lambda: X0 * _at_neuron("w1"), "passed": lambda: _at_neuron("w1")},
         ),
         Key(
@@ -455,8 +480,14 @@ STAGED_OR_FUSED = ValuesExercise(
             "nodes staged",
             "number of operations in 1/(1+e^−(w0·x+w1)), step by step",
             lambda: float(len(STAGES)),
+            asks="Did you count circles only, and no boxes?",
         ),
-        Key("nodes fused", "number of operations in σ(w0·x+w1)", lambda: float(len(FUSED))),
+        Key(
+            "nodes fused",
+            "number of operations in σ(w0·x+w1)",
+            lambda: float(len(FUSED)),
+            asks="Did you count circles only, and no boxes?",
+        ),
         Key("same value", "do both have the same value? True or False", lambda: True),
         Key("same gradient", "do both have the same gradients? True or False", lambda: True),
     ),
@@ -538,19 +569,23 @@ JACOBIANS = ValuesExercise(
             "entries",
             "entries of the Jacobian of an elementwise operation on 4096 numbers",
             lambda: _many(INPUTS),
-            wrong={"factor": lambda: float(INPUTS)},
+            wrong={"one_side": lambda: float(INPUTS)},
+            asks="How many outputs are there, times how many inputs?",
         ),
         Key(
             "entries minibatch",
             "the same for a minibatch of 100 such inputs in one operation",
             lambda: _many(INPUTS * BATCH),
-            wrong={"factor": lambda: _many(INPUTS) * BATCH},
+            wrong={"one_side": lambda: (_many(INPUTS) * BATCH, float(INPUTS * BATCH))},
+            asks="How many outputs are there in the whole minibatch, times how many inputs?",
         ),
         Key(
             "GiB float32",
             "memory of the latter in GiB (2**30 bytes), 4 bytes per number",
             lambda: _many(INPUTS * BATCH) * FLOAT32 / GIB,
             1.0,
+            {"gigabytes": lambda: _many(INPUTS * BATCH) * FLOAT32 / 1e9},
+            "How many bytes are that, and how many bytes has one GiB?",
         ),
         Key("diagonal", "is that Jacobian diagonal? True or False", lambda: True),
     ),
