@@ -18,6 +18,7 @@ STATES = {
     "not right": ("✗", "Not right yet", "#8a1c1c"),
     "not done": ("○", "Not done", "#444444"),
 }
+LONGEST, WIDEST = 20_000, 2_000  # characters of a cell, and of a line, that are shown
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&])")
 
 
@@ -94,6 +95,25 @@ def plain(text: str) -> str:
         .replace("\\<", "&lt;")
         .replace("\\>", "&gt;")
         .replace("\\&", "&amp;")
+    )
+
+
+def shortened(source: str) -> str:
+    """Return code as it is shown: all of it, or its beginning and a sentence that says so.
+
+    What colours the code on the feedback page can take the square of a line's length: one line
+    of 400 000 signs would keep a whole class waiting.
+    """
+    lines = source.split("\n")
+    if len(source) <= LONGEST and max(map(len, lines)) <= WIDEST:
+        return source
+    shown = "\n".join(
+        line if len(line) <= WIDEST else f"{line[:WIDEST]} …"
+        for line in source[:LONGEST].split("\n")
+    )
+    return (
+        f"{shown[:LONGEST]}\n# Shown in part: this cell has {len(source)} characters, its longest "
+        f"line {max(map(len, lines))}. All of it was judged."
     )
 
 

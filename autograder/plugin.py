@@ -96,9 +96,8 @@ class Run:
         except AutograderError as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from error
-        for folder in sorted(self.converter.assignments):
+        for folder in self._folders():
             self._take_in(folder)
-        self._find_empty_folders()
         convert = self.converter.convert_notebooks
         quiet = _WithoutTracebacks(self.refused)
 
@@ -153,6 +152,14 @@ class Run:
 
     # --- taking in --------------------------------------------------------------------------
 
+    def _folders(self) -> list[str]:
+        """Return the folders handed in: those on disk too that nbgrader passes over in silence."""
+        pattern = self.coursedir.format_path(
+            self.coursedir.submitted_directory, self.coursedir.student_id, self.name
+        )
+        on_disk = glob.glob(pattern)  # noqa: PTH207 - as nbgrader does
+        return sorted({*self.converter.assignments, *on_disk})
+
     def _take_in(self, folder: str) -> None:
         """Decide what of one submission is graded: a list with one file, or nothing at all."""
         student = self._student(folder)
@@ -165,7 +172,7 @@ class Run:
             path = self._notebook(student, Path(folder))
         except (NotANotebookError, OSError) as error:
             self.refuse(student, str(error))
-            del self.converter.assignments[folder]
+            self.converter.assignments.pop(folder, None)
         else:
             self.converter.assignments[folder] = [str(path)]
 
@@ -182,6 +189,11 @@ class Run:
         if student != printable(student):
             raise NotANotebookError(
                 "the folder's name has characters that cannot be printed. Rename the folder."
+            )
+        if student != glob.escape(student):
+            raise NotANotebookError(
+                "the folder's name has one of the characters [ ] * ?, with which nbgrader finds no "
+                "files or those of others. Rename the folder."
             )
         if folder.is_symlink() or folder.parent.is_symlink():
             raise NotANotebookError("the folder is a link to another one; hand in the files.")
@@ -226,7 +238,10 @@ class Run:
             expected.unlink()
         best: tuple[int, Path] | None = None
         reasons = []
-        for path in sorted(folder.glob("*.ipynb")):
+        found = notebooks_in(folder)
+        if not found:
+            raise NotANotebookError("the folder holds no notebook (no file ending in .ipynb).")
+        for path in found:
             try:
                 notebook = read_notebook(path)
                 require_own(notebook, self.released, self.name)
@@ -247,16 +262,11 @@ class Run:
         )
         return expected
 
-    def _find_empty_folders(self) -> None:
-        """Report folders without any notebook, which nbgrader passes over."""
-        pattern = self.coursedir.format_path(
-            self.coursedir.submitted_directory, self.coursedir.student_id, self.name
-        )
-        excluded = self.coursedir.student_id_exclude.split(",")
-        for folder in sorted(glob.glob(pattern)):  # noqa: PTH207 - as nbgrader does
-            student = self._student(folder)
-            if not any(Path(folder).glob("*.ipynb")) and student not in excluded:
-                self.refuse(student, "the folder holds no notebook (no file ending in .ipynb).")
+
+def notebooks_in(folder: Path) -> list[Path]:
+    """Return what ends in ``.ipynb``, in small or capital letters."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in found if path.suffix.lower() == ".ipynb")
 
 
 def course_of(root: Path, assignment: str) -> Course:
@@ -408,6 +418,7 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
+                cell.source = feedback.shortened(cell.source)
             if not is_grade(cell):
                 continue
             one = panels.pop(cell.metadata.nbgrader.grade_id)

@@ -28,7 +28,7 @@ from traitlets.config import Config, LoggingConfigurable
 from autograder.build import register
 from autograder.course import COURSE_ID, Course, configure
 from autograder.export import GradesExport, safe
-from autograder.feedback import panel, plain, summary
+from autograder.feedback import LONGEST, WIDEST, panel, plain, shortened, summary
 from autograder.plugin import node_of, result
 from autograder.records import Records
 from autograder.verdict import ExerciseVerdict, Verdict
@@ -147,6 +147,9 @@ def room(course):
     room.hand_in("two_files", Submission(course), "notes.ipynb")
     room.hand_in("format_3", json.dumps(as_format_3(solved())))
     room.hand_in("html", solved().append("# <script>alert(1)</script>"))
+    room.hand_in("capitals", solved(), f"{ASSIGNMENT}.IPYNB")
+    room.hand_in("one_long_line", solved().append("a." * 200_000))
+    room.hand_in("x_[abc]", solved())
     room.hand_in("x_not_json", b"{ no notebook")
     room.hand_in("x_empty", b"")
     room.hand_in("x_list", b"[]")
@@ -198,6 +201,8 @@ GRADED = {
     "format_3": FULL,
     "html": FULL,
     "linked_extra": FULL,
+    "capitals": FULL,
+    "one_long_line": FULL,
     "bad_timestamp": FULL,
     "zz_good": FULL,
 }
@@ -211,6 +216,7 @@ REFUSED = {
     "x_other_file": "there is no notebook 01_chain_rule.ipynb",
     "x_no_notebook": "holds no notebook",
     "x_linked": "is a link",
+    "x_[abc]": "Rename the folder",
 }
 
 
@@ -268,6 +274,30 @@ def test_nothing_but_results_is_in_the_outputs(room):
         for cell in room.graded(student)["cells"]:
             if not cell["metadata"].get("nbgrader", {}).get("grade"):
                 assert not cell.get("outputs")
+
+
+def test_what_is_shown_of_long_cells_is_bounded_and_says_so(room):
+    for cell in room.graded("one_long_line").cells:
+        assert max(map(len, cell.source.split("\n"))) <= WIDEST + 2
+    assert "# Shown in part: this cell has 400000 characters" in cell.source
+    assert "All of it was judged." in cell.source
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["a." * 200_000, "x = 1\n" * 100_000, "\n" * LONGEST + "x", '"' * 3 + "b" * LONGEST],
+)
+def test_long_code_is_shown_from_its_beginning(source):
+    shown = shortened(source)
+    assert len(shown) < LONGEST + 200
+    assert max(map(len, shown.split("\n"))) <= WIDEST + 2
+    assert shown.startswith(source[:WIDEST])
+    assert shown.split("\n")[-1].startswith(f"# Shown in part: this cell has {len(source)} char")
+
+
+def test_code_of_usual_length_is_shown_as_it_is():
+    for source in ("", "x = 1", "x" * WIDEST, ("x" * 99 + "\n") * (LONGEST // 100)):
+        assert shortened(source) == source
 
 
 def test_repairs_are_said_at_the_top_of_the_feedback(room):
