@@ -44,6 +44,14 @@ NOT_FOUND = "No answer to {} was found in this notebook."
 CELL_MAGICS_OF_PYTHON = ("time", "timeit", "capture", "prun", "python", "python3")
 _LINE_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
+# What matters for where a statement ends: strings, comments, brackets, a backslash at the end.
+_PIECE = re.compile(
+    r"""(?P<quote>"{3}|'{3})|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\#.*"""
+    r"""|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<goes_on>\\$)"""
+)
+_TO_QUOTE = {quote: re.compile(rf"(?:[^\\]|\\.)*?{quote}") for quote in ('"' * 3, "'" * 3)}
+SAYING = 1.0  # seconds for an error to say what it is
+LONGEST_SAID = 400
 
 
 class CellTimeout(BaseException):
@@ -163,9 +171,47 @@ def without_magics(source: str) -> str:
         if not words or words[0] not in CELL_MAGICS_OF_PYTHON:
             return "pass"
         lines[first] = ""
-    return "\n".join(
-        _ASSIGNED_MAGIC.sub(r"\1None", _LINE_MAGIC.sub(r"\1pass", line)) for line in lines
-    )
+    kept, statement, continued = [], _Statement(), False
+    for line in lines:
+        simpler = line
+        if continued:
+            simpler = ""
+        elif not statement.is_open:
+            simpler = _ASSIGNED_MAGIC.sub(r"\1None", _LINE_MAGIC.sub(r"\1pass", line))
+        if simpler == line:
+            statement.take(line)
+        continued = simpler != line and line.endswith("\\")
+        kept.append(simpler)
+    return "\n".join(kept)
+
+
+@dataclass
+class _Statement:
+    """Whether a statement goes on in the next line, as far as its brackets and strings tell."""
+
+    quote: str = ""
+    depth: int = 0
+    goes_on: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.quote) or self.depth > 0 or self.goes_on
+
+    def take(self, line: str) -> None:
+        """Read the next line."""
+        self.goes_on, position = False, 0
+        while True:
+            known = _TO_QUOTE[self.quote].match(line, position) if self.quote else None
+            if self.quote and known is None:
+                return
+            position, self.quote = known.end() if known else position, ""
+            piece = _PIECE.search(line, position)
+            if piece is None:
+                return
+            self.quote = piece["quote"] or ""
+            self.depth = max(0, self.depth + bool(piece["open"]) - bool(piece["close"]))
+            self.goes_on = piece["goes_on"] is not None
+            position = piece.end()
 
 
 def compiled(source: str, filename: str) -> types.CodeType:
@@ -214,16 +260,30 @@ def run_cell(names: dict[str, Any], source: str, label: str, seconds: float) -> 
     except SystemExit:
         return {"kind": "exit", "message": "the cell ends the program (exit, quit)"}
     except BaseException as error:
-        kind = "undone" if type(error) in (NotImplementedError, UndoneExerciseError) else ""
-        return {"kind": kind or "exception", "message": said(error, filename)}
+        undone = type(error) is NotImplementedError or type(error) is UndoneExerciseError
+        return {"kind": "undone" if undone else "exception", "message": said(error, filename)}
     return {}
 
 
 def said(error: BaseException, filename: str = "") -> str:
-    """Return type, message and line of an error, in one line of bounded length."""
+    """Return type, message and line of an error, in one line of bounded length.
+
+    All of them may be code of a student's: it may fail, take its time, or return anything.
+    """
     try:
-        text = str(error).strip().split("\n")[0][:300]
-    except Exception:
+        with time_limit(SAYING):
+            return "".join(_said(error, filename))[:LONGEST_SAID]
+    except BaseException:
+        return "an error that cannot be shown"
+
+
+def _said(error: BaseException, filename: str) -> str:
+    name = type.__dict__["__name__"].__get__(type(error))
+    try:
+        text = str.__str__(str(error)).strip().split("\n")[0][:300]
+    except CellTimeout:
+        raise
+    except BaseException:
         text = ""
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__
@@ -232,7 +292,7 @@ def said(error: BaseException, filename: str = "") -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     where = f" (line {line} of the cell)" if line else ""
-    return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
+    return f"{name[:100]}{': ' if text else ''}{text}{where}"
 
 
 # --- the conversation -----------------------------------------------------------------------

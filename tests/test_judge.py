@@ -10,7 +10,7 @@ import pytest
 from small_course import ASSIGNMENT, POINTS, Submission, small_course
 
 from autograder.cells import ANSWER
-from autograder.child import without_magics
+from autograder.child import compiled, run_cell, without_magics
 from autograder.course import Course
 from autograder.judge import Judge, TrustedSideError
 from autograder.process import Child, Limits
@@ -472,6 +472,57 @@ def test_scores_stay_between_zero_and_the_points(points, fraction, expected):
 )
 def test_magics_are_left_out(cell, code):
     assert without_magics(cell) == code
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%matplotlib inline\nx = (7\n     % 4)",
+        "%matplotlib inline\nx = 7 \\\n    % 4",
+        "!pip install \\\n    numpy\nx = 3",
+        "files = !ls \\\n    here\nx = 3",
+        "!ls\nx = len({'(': '''\n!ls\n\\''' (\n''',  # it's (\n})\n!ls\nx += 2",
+        '!ls\ny = """\n%d\n""" % 3\nx = int(y)',
+    ],
+)
+def test_what_only_looks_like_a_magic_is_kept(cell):
+    names = {}
+    exec(compiled(cell, "cell"), names)
+    assert names["x"] == 3
+
+
+SAYS_NOTHING = {
+    "its text fails": "class E(Exception):\n"
+    "    def __str__(self):\n        raise KeyboardInterrupt",
+    "its text never ends": "class E(Exception):\n    def __str__(self):\n        while True: pass",
+    "its text is odd": "class T(str):\n    strip = split = None\n"
+    "class E(Exception):\n    def __str__(self):\n        return T('x')",
+    "its name fails": "class M(type):\n    @property\n    def __name__(cls):\n        1 / 0\n"
+    "    def __eq__(cls, other):\n        1 / 0\n    __hash__ = type.__hash__\n"
+    "class E(Exception, metaclass=M): pass",
+    "its line fails": "class E(SyntaxError):\n    @property\n    def lineno(self):\n        1 / 0",
+}
+
+
+@pytest.mark.parametrize("how", list(SAYS_NOTHING))
+def test_an_error_that_cannot_be_shown_ends_its_cell_and_nothing_else(how):
+    trouble = run_cell({}, f"{SAYS_NOTHING[how]}\nraise E", "cell", 5.0)
+    assert trouble["kind"] == "exception"
+    assert type(trouble["message"]) is str
+    assert 0 < len(trouble["message"]) <= 400
+
+
+def test_an_error_that_cannot_be_shown_costs_no_other_answer(judge, submission):
+    code = SAYS_NOTHING["its text fails"] + "\n" + rule("raise E")
+    assert scores(judge, submission.solve().write(mul=code)) == POINTS | {"mul": 0.0}
+
+
+def test_what_one_answer_tells_numpy_is_not_told_to_the_next(judge, submission):
+    strict = rule(f"np.seterr(all='raise')\n{RIGHT}")
+    careless = "np.log(np.zeros(1))\nnp.exp(np.full(1, 1e4))\n"
+    power = rule(careless + "x, n = ctx\nreturn (grad_output * n * x ** (n - 1),)", "power")
+    found = judge.verdict(submission.solve().write(mul=strict, power=power).notebook(), ASSIGNMENT)
+    assert all(passed for name, passed in found["power"].facets.items() if name != "clean")
 
 
 def test_the_sources_marker_is_gone_from_references(course):
