@@ -8,6 +8,8 @@ graded" from zero.
 from __future__ import annotations
 
 import json
+import logging
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +21,8 @@ from autograder.verdict import Verdict
 VERDICTS = "verdicts.jsonl"
 NOT_GRADED = "not_graded.jsonl"
 SQLITE = "sqlite:///"
+
+_log = logging.getLogger("traitlets")  # where nbgrader's own messages go
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,27 @@ class Records:
         for name in (VERDICTS, NOT_GRADED):
             path = self.folder / name
             if path.is_file():
-                with path.open(encoding="utf-8") as lines:
-                    yield from (json.loads(line) for line in lines if line.strip())
+                with path.open(encoding="utf-8", errors="replace") as lines:
+                    for number, line in enumerate(lines, start=1):
+                        yield from _record(line, f"{path}, line {number}")
 
     def _append(self, name: str, student: str, record: Mapping[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         line = json.dumps({"at": now, "student": student, **record}, ensure_ascii=False)
-        with (self.folder / name).open("a", encoding="utf-8", errors="replace") as file:
-            file.write(line + "\n")
+        with (self.folder / name).open("a+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            begin = b"" if file.read() in (b"", b"\n") else b"\n"  # after half a line, a new one
+            file.write(begin + line.encode("utf-8", "replace") + b"\n")
+
+
+def _record(line: str, where: str) -> Iterator[dict[str, Any]]:
+    """Read one line; pass over what a run that was killed has left half written."""
+    try:
+        record = json.loads(line) if line.strip() else None
+    except (ValueError, RecursionError):
+        record = "half a record"
+    if isinstance(record, dict):
+        yield record
+    elif record is not None:
+        _log.warning("%s: no whole record (was a run ended half-way?); it is passed over.", where)

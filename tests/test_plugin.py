@@ -528,6 +528,18 @@ def test_the_score_is_written_as_nbgrader_reads_it():
         assert determine_grade(made) == (score, 3.0)
 
 
+def test_half_a_record_is_passed_over_and_spoils_no_other(tmp_path, caplog):
+    records = Records(tmp_path)
+    records.not_graded("ana", ASSIGNMENT, "first")
+    path = tmp_path / "not_graded.jsonl"
+    with path.open("ab") as file:
+        file.write(b'[1]\n{"at": "2026", "student": "b\xc3')
+    records.not_graded("cem", ASSIGNMENT, "s\ud800")
+    assert {who for who, _ in records.latest()} == {"ana", "cem"}
+    assert f"{path}, line 2: no whole record" in caplog.text
+    assert f"{path}, line 3: no whole record" in caplog.text
+
+
 def test_a_spreadsheet_takes_no_text_for_a_formula():
     assert safe("=1+1") == "'=1+1"
     assert safe("anna") == "anna"
