@@ -16,7 +16,7 @@ from course_autograd.errors import CheckFailed, CourseError
 from course_autograd.exercises.base import WORKED_OUT, Exercise
 from course_autograd.exercises.catalogue import exercises
 from course_autograd.exercises.operation_exercise import OperationExercise
-from course_autograd.exercises.report import Report, score
+from course_autograd.exercises.report import Report, score, shortened
 from course_autograd.operation import Operation
 
 STEPS = (1, 2, 3, 4)
@@ -50,7 +50,7 @@ def check(target: Any, answer: Any = None, *, hint: int = 3, seed: int = 0) -> N
         If `target` is no exercise.
     """
     __tracebackhide__ = True
-    if hint not in STEPS:
+    if not isinstance(hint, int | np.integer) or hint not in STEPS:
         raise CheckTargetError(f"check: expected hint to be 1, 2, 3 or 4, got {hint!r}.")
     exercise, given = _find(target, answer)
     report = examine(exercise, given, seed=seed)
@@ -61,7 +61,15 @@ def check(target: Any, answer: Any = None, *, hint: int = 3, seed: int = 0) -> N
     if report.undone:
         raise CheckFailed(f"{exercise.name} is not written yet.")
     if not report.right:
-        raise CheckFailed(f"{exercise.name} is not right yet. The lines above say where.")
+        raise CheckFailed(_in_one_line(report, hint))
+
+
+def _in_one_line(report: Report, hint: int) -> str:
+    """Say what is wrong in one line: ``nbgrader validate`` shows nothing of what was printed."""
+    where = f": {report.where[0]}" if report.where else ""
+    kind = f" It looks like: {report.mistake}." if report.mistake and hint > STEPS[0] else ""
+    seen = shortened(" ".join(f"{report.exercise} is not right yet{where}".split()))
+    return f"{seen}{'' if seen.endswith(('.', '?', '!', '…')) else '.'}{kind}"
 
 
 def _call(exercise: Exercise, hint: int, seed: int) -> str:

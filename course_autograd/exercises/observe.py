@@ -23,14 +23,28 @@ MAX_MESSAGE = 300
 MAX_PRINTED = 200
 MAX_LINE = 160
 NUMERIC_WARNINGS = ("overflow", "invalid value", "divide by zero")
+MOST = 8  # gradients that are looked at
 MAX_RAW = 200_000  # entries: larger arrays cannot be any gradient asked for here
+
+
+class _Nowhere(io.RawIOBase):
+    """Takes the bytes that are written past a text stream, into its buffer."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, written: Any) -> int:
+        return len(memoryview(written).cast("B"))
 
 
 class _Head(io.TextIOBase):
     """A stream that keeps the beginning of what is written to it."""
 
+    encoding = "utf-8"
+
     def __init__(self) -> None:
         self.kept = ""
+        self.buffer = _Nowhere()
 
     def writable(self) -> bool:
         return True
@@ -174,7 +188,7 @@ def float_array(value: Any) -> Array | None:
 def float_arrays(values: Any) -> tuple[Array | None, ...]:
     """Return what a rule returned as arrays, one per entry; a bare value counts as one."""
     if isinstance(values, tuple | list):
-        return tuple(float_array(value) for value in values[:8])
+        return tuple(float_array(value) for value in values[:MOST])
     return () if values is None else (float_array(values),)
 
 

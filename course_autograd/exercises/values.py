@@ -183,11 +183,11 @@ def shortcoming(given: Answer, key: Key) -> str:
     return f"not yet (yours was {number_words(given)})."
 
 
-def number_words(number: Answer) -> str:
+def number_words(number: Answer, digits: int = 6) -> str:
     """Return a number in few digits, with a real minus sign."""
     if isinstance(number, bool) or not isinstance(number, int | float):
         return str(number)
-    return f"{number:.6g}".replace("-", "−")
+    return f"{number:.{digits}g}".replace("-", "−")
 
 
 def numbers_in_words(named: Mapping[str, Any]) -> str:
