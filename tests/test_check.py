@@ -107,6 +107,40 @@ def test_hints_go_step_by_step(printed: Printed) -> None:
         check(ops.mul, hint=5)
 
 
+@pytest.mark.parametrize(
+    ("target", "answer", "call"),
+    [
+        ("relu", None, "check(ops.relu, hint=2, seed=3)"),
+        ("backpropagate", lambda *_: {}, "check(backpropagate, hint=2, seed=3)"),
+        ("by_hand", {"q": 1}, 'check("by_hand", by_hand, hint=2, seed=3)'),
+    ],
+)
+def test_more_help_is_a_call_to_be_copied(
+    target: str, answer: Any, call: str, printed: Printed
+) -> None:
+    body = {"forward": staticmethod(lambda ctx, x: x), "backward": staticmethod(lambda c, g: (g,))}
+    implements(ops.relu)(type("relu", (Operation,), body))
+    with pytest.raises(CheckFailed):
+        check(target, answer, hint=1, seed=3)
+    assert printed().splitlines()[-1] == f"More help: put `{call}` into a new cell."
+
+
+def test_an_unwritten_exercise_says_at_hint_4_what_to_reread(printed: Printed) -> None:
+    for name in ("mul", "relu"):
+        with pytest.raises(CheckFailed):
+            check(name, hint=4)
+        assert printed().splitlines()[-1].startswith("Reread: ")
+
+
+def test_exercises_come_in_the_order_of_the_notebooks(printed: Printed) -> None:
+    progress("04_mlp", {})
+    names = [line.split()[0] for line in printed().splitlines()]
+    assert names == [
+        *("mlp_by_hand", "relu", "tanh", "lookup", "break_lookup", "softmax_cross_entropy"),
+        *("hinge", "regularised_hinge", "train_step"),
+    ]
+
+
 def test_the_same_inputs_are_drawn_again_and_others_for_another_seed(printed: Printed) -> None:
     backward_of(ops.mul)(lambda ctx, grad_output: (ctx[1], ctx[0]))
     texts = []

@@ -399,7 +399,7 @@ def test_an_error_in_a_rule_is_reported_with_its_line() -> None:
     where, line, *_ = rule_report("mul", rule).where
     assert "NameError" in where
     assert line.startswith("line ")
-    assert line.endswith("return g / undefined_name")
+    assert ": return g / undefined_name" in line
 
 
 def test_printing_is_shown_in_the_report_of_a_wrong_answer() -> None:
@@ -1090,6 +1090,71 @@ def test_the_question_belongs_to_the_first_number_that_is_wrong(
     answer: dict[str, float], question: str
 ) -> None:
     assert report_of("by_hand", answer).question.startswith(question)
+
+
+def test_two_decimals_at_every_step_are_enough_for_the_neuron() -> None:
+    answers = {"f": 0.73, "df/dw0": -0.2, "df/dx": 0.4, "df/dw1": 0.2}
+    assert report_of("neuron_by_hand", answers).right
+    assert not report_of("neuron_by_hand", answers | {"df/dx": 0.41}).right
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "question"),
+    [
+        ("staged_or_fused", "nodes staged", 10, "Did you count circles only, and no boxes?"),
+        ("jacobians", "entries", 4096, "How many outputs are there, times how many inputs?"),
+        ("jacobians", "entries", 17, "How many outputs are there, times how many inputs?"),
+        ("jacobians", "GiB float32", 671.089, "GB (10⁹ bytes) or GiB (2³⁰ bytes)?"),
+        ("by_hand", "q", "3", "How does Python tell a number from a text?"),
+    ],
+)
+def test_the_question_fits_the_wrong_number(name: str, key: str, value: Any, question: str) -> None:
+    report = report_of(name, {one.name: one.truth() for one in find(name).keys} | {key: value})  # type: ignore[attr-defined]
+    assert report.question == f"{key}: {question}"
+    if isinstance(value, str):
+        assert "Write it without quotes." in report.where[0]
+
+
+def test_one_open_number_is_spoken_of_as_one() -> None:
+    facets = find("norm_by_hand").facets
+    for count, words in ((6, "and 1 more that is"), (7, "and 2 more that are")):
+        wrong = dict.fromkeys(facets[:count], 1000.0)  # what is not answered shares one line
+        assert report_of("norm_by_hand", wrong).where[-1] == f"{words} not right yet."
+
+
+def test_a_loss_that_is_an_array_is_asked_for_one_number() -> None:
+    def no_sum(x: Any, W: Any, labels: Any, lam: Any) -> Any:
+        return ops.hinge(x @ W, labels=labels) + lam * W * W
+
+    assert report_of("regularised_hinge", no_sum).kind.startswith("The loss must be one number")
+
+
+def test_the_arguments_of_the_loss_are_not_exchanged_unseen() -> None:
+    def train_step(model: Any, optimizer: Any, loss: Any, x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        value = loss(y, model(x))
+        value.backward()
+        optimizer.step()
+        return value.item()
+
+    report = report_of("train_step", train_step)
+    assert report.kind == "The loss gets the scores first, then y."
+    assert "the loss before the step" in report.where[0]
+
+
+def test_an_empty_dict_and_a_reversed_list_are_called_what_they_are() -> None:
+    def empty(order: Any, parents: Any, local: Any) -> Any:
+        gradient = {order[-1]: 1.0}
+        for node in reversed(order):
+            for parent, derivative in zip(parents[node], local[node], strict=True):
+                gradient[parent] += gradient[node] * derivative
+        return gradient
+
+    def reversed_in_place(order: Any, parents: Any, local: Any) -> Any:
+        return dict.fromkeys(order.reverse(), 0.0)
+
+    assert report_of("backpropagate", empty).question.startswith("Step 1 of the list")
+    assert "return None" in report_of("backpropagate", reversed_in_place).kind
 
 
 def test_a_question_about_true_or_false_makes_sense() -> None:

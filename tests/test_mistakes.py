@@ -8,16 +8,18 @@ values), and the rule. Rules that are right appear nowhere here but inside their
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from course_autograd import Operation, backward_of, implements, ops
+from course_autograd import Operation, Tensor, backward_of, implements, ops
 from course_autograd.check import examine
 from course_autograd.exercises import Report, find
-from course_autograd.mistakes import CATALOGUE, TOGETHER, names_of
+from course_autograd.mistakes import CATALOGUE, NARROWER, TOGETHER, names_of
 from course_autograd.symptoms import SYMPTOMS, from_error, from_flags
 
 Rule = Callable[[Any, Any], Any]
@@ -135,6 +137,67 @@ def columns_of_labels(ctx: Any, g: Any) -> Any:
     return (g * p / len(labels),)
 
 
+def label_columns(change: Callable[[Any, Any, Any], Any]) -> Rule:
+    """Return a rule for hinge; `change` makes the mask, with something in the labels' column."""
+
+    def rule(ctx: Any, g: Any) -> Any:
+        margins, labels = ctx
+        return (g * change(margins, np.arange(len(labels)), labels) / len(labels),)
+
+    return rule
+
+
+def zero_counted(margins: Any, rows: Any, labels: Any) -> Any:
+    mask = (margins >= 0).astype(float)
+    mask[rows, labels] = -mask.sum(axis=1)
+    return mask
+
+
+def bools_filled(margins: Any, rows: Any, labels: Any) -> Any:
+    mask = margins > 0
+    mask[rows, labels] = -mask.sum(axis=1)
+    return mask
+
+
+def bools_subtracted(margins: Any, rows: Any, labels: Any) -> Any:
+    mask = margins > 0
+    mask[rows, labels] -= mask.sum(axis=1)
+    return mask
+
+
+def counted_together(margins: Any, rows: Any, labels: Any) -> Any:
+    mask = (margins > 0).astype(float)
+    mask[rows, labels] = -mask.sum()
+    return mask
+
+
+def counted_down(margins: Any, rows: Any, labels: Any) -> Any:
+    mask = (margins > 0).astype(float)
+    mask[rows, labels] = -mask.sum(axis=0)
+    return mask
+
+
+def one_axis_too_many(ctx: Any, g: Any) -> Any:
+    shape, axis, _ = ctx
+    return (np.ones(shape) * (g if axis is None else np.expand_dims(g, axis)),)
+
+
+def one_axis_too_many_to_broadcast(ctx: Any, g: Any) -> Any:
+    shape, axis, _ = ctx
+    spread = g if axis is None else np.expand_dims(g, axis)
+    return (np.broadcast_to(spread, shape).copy(),)
+
+
+def zeroed_where_not_larger(ctx: Any, grad_output: Any) -> Any:
+    x, y = ctx
+    grad_output[x <= y] = 0
+    return grad_output, 0 * grad_output
+
+
+def a_tensor_slipped_in(ctx: Any, g: Any) -> Any:
+    return g * Tensor(2.0), g * ctx[0]
+
+
 RULES: list[tuple[str, str, Rule]] = [
     # 1 upstream forgotten
     ("mul", "upstream", lambda c, g: (c[1], c[0])),
@@ -226,7 +289,38 @@ RULES: list[tuple[str, str, Rule]] = [
         lambda c, g: (g * ((c[0] > 0) - one_hot(c[1], c[0])) / len(c[1]),),
     ),
     ("hinge", "margins", lambda c, g: (g * c[0] / len(c[1]),)),
+    ("softmax_cross_entropy", "label_everywhere", lambda c, g: (g * (c[0] - 1),)),
+    (
+        "softmax_cross_entropy",
+        "label_everywhere",
+        lambda c, g: (g * (c[0] - c[1][:, None]) / len(c[1]),),
+    ),
+    (
+        "softmax_cross_entropy",
+        "brackets",
+        lambda c, g: (g * c[0] - one_hot(c[1], c[0]) / len(c[1]),),
+    ),
+    (
+        "softmax_cross_entropy",
+        "brackets",
+        lambda c, g: (g * (c[0] - one_hot(c[1], c[0]) / len(c[1])),),
+    ),
+    ("hinge", "own_column", label_columns(zero_counted)),
+    ("hinge", "bool_array", label_columns(bools_filled)),
+    ("hinge", "bool_array", label_columns(bools_subtracted)),
+    ("hinge", "all_rows", label_columns(counted_together)),
+    ("hinge", "all_rows", label_columns(counted_down)),
+    # brackets
+    ("tanh", "brackets", lambda c, g: (g * 1 - c[0] ** 2,)),
+    ("power", "brackets", lambda c, g: (g * c[1] * c[0] ** c[1] - 1,)),
+    ("reciprocal", "cancelled", lambda c, g: (-g / c[0] * c[0],)),
+    # axes
+    ("sum", "keepdims", one_axis_too_many),
+    ("sum", "keepdims", one_axis_too_many_to_broadcast),
+    ("sum", "axis_kinds", lambda c, g: (np.ones(c[0]) * np.expand_dims(g, c[1]),)),
     # 22, 23, 24 memory
+    ("mul", "changed_upstream", lambda c, g: (g * c[1], g * c[1] * c[0])),
+    ("maximum", "not_yours", zeroed_where_not_larger),
     ("mul", "changed_upstream", multiplied_in_place),
     ("square", "changed_upstream", squared_in_place),
     ("mul", "changed_saved", changed_operand),
@@ -236,6 +330,9 @@ RULES: list[tuple[str, str, Rule]] = [
     # 25 ctx
     ("mul", "ctx", lambda c, g: (g * c[2], g * c[1])),
     ("exp", "ctx", lambda c, g: (g * c[1],)),
+    ("exp", "ctx_whole", lambda c, g: (g * c,)),
+    ("square", "ctx_whole", lambda c, g: (2 * c * g,)),
+    ("tanh", "ctx_whole", lambda c, g: (g * (1 - c**2),)),
     ("exp", "point", lambda c, g: (g * np.exp(c[0]),)),
     # 26 shapes
     ("sum", "axis", lambda c, g: (np.ones(c[0]) * g,)),
@@ -267,6 +364,7 @@ RULES: list[tuple[str, str, Rule]] = [
     # 34 hard-coded, other cells
     ("power", "fixed", lambda c, g: (g * 2 * c[0],)),
     ("mul", "elsewhere", lambda c, g: (g * upstream_of_mine, g)),  # type: ignore[name-defined]  # noqa: F821
+    ("mul", "foreign_tensor", a_tensor_slipped_in),
     # others
     ("mul", "zero", lambda c, g: (0 * g, 0 * g)),
     ("square", "zero", lambda c, g: (0 * g,)),
@@ -340,6 +438,26 @@ def norm_with(change: Callable[[Any, Any], Any]) -> Rule:
     return rule
 
 
+def math_logistic(ctx: list[Any], x: Any) -> Any:
+    ctx.append(1 / (1 + math.exp(-x)))
+    return ctx[0]
+
+
+def mirrored_logistic(ctx: list[Any], x: Any) -> Any:
+    ctx.append(1 / (1 + np.exp(-np.abs(x))))
+    return ctx[0]
+
+
+def squares_kept(ctx: list[Any], W: Any, x: Any) -> Any:
+    ctx.extend((W, x))
+    return (W @ x) ** 2
+
+
+def appended_at_once(ctx: Any, W: Any, x: Any) -> Any:
+    ctx.append(W, x)
+    return np.sum((W @ x) ** 2)
+
+
 WHOLE: list[tuple[str, str, Callable[..., Any], Rule]] = [
     ("relu", "upstream_mask", saved_input, lambda c, g: (g * (g > 0),)),
     ("relu", "inverted", saved_input, lambda c, g: (g * (c[0] < 0),)),
@@ -353,6 +471,12 @@ WHOLE: list[tuple[str, str, Callable[..., Any], Rule]] = [
     ("sigmoid", "factor value", logistic, lambda c, g: (g * c[1],)),
     ("sigmoid", "factor", logistic, lambda c, g: (g * (1 - c[1]),)),
     ("sigmoid", "overflow", careless_logistic, lambda c, g: (g * c[0] * (1 - c[0]),)),
+    ("sigmoid", "math_module", math_logistic, lambda c, g: (g * c[0] * (1 - c[0]),)),
+    ("sigmoid", "positive_only", mirrored_logistic, lambda c, g: (g * c[0] * (1 - c[0]),)),
+    ("sigmoid", "brackets", logistic, lambda c, g: (g * c[1] * 1 - c[1],)),
+    ("norm_squared", "sum_of_squares", squares_kept, norm_with(lambda W, x: (W, x))),
+    ("norm_squared", "append", appended_at_once, norm_with(lambda W, x: (W, x))),
+    ("add_bias", "one_copy", add_row, lambda c, g: (g, g[:1])),
     ("add_bias", "unsummed", add_row, lambda c, g: (g, g)),
     ("add_bias", "unsummed", add_row, lambda c, g: (g, g.copy())),
     ("add_bias", "unsummed", add_row, lambda c, g: (g, 2 * g)),
@@ -417,6 +541,55 @@ def test_code_that_stops_in_an_unknown_way_is_asked_about_its_line() -> None:
     assert "work it out on paper" not in " ".join(report.lines())
 
 
+def test_the_numbers_of_a_small_case_are_shown_where_no_mistake_is_known() -> None:
+    report = rule_report("mul", lambda c, g: (g * np.cos(c[1]), g * np.sin(c[0])))
+    assert any(re.match(r"with x = .*, y = .*, grad_output = ", line) for line in report.where)
+    assert "work it out on paper" in report.question
+    assert report.reread
+    assert any(line.startswith("Reread: ") for line in report.lines(4))
+
+
+def test_of_larger_cases_the_smallest_is_shown_with_its_numbers() -> None:
+    report = rule_report("matmul", matmul_with(lambda a, b: (np.cos(a), np.cos(b))))
+    assert report.mistake is None
+    assert re.match(r"x \(\d,\), y \(\d,\): gradient of x", report.where[0])
+    assert any("grad_output = " in line for line in report.where)
+    assert any("this is one of them" in line for line in report.where)
+
+
+def test_a_named_mistake_is_shown_where_it_was_seen() -> None:
+    report = rule_report("mul", lambda c, g: (g * np.cos(c[1]), -g * c[0]))
+    assert report.mistake == CATALOGUE["sign"].name
+    assert "gradient of y" in report.where[0]
+    assert not any("gradient of x" in line for line in report.where)
+
+
+def test_a_wrong_value_of_forward_comes_before_wrong_gradients() -> None:
+    report = whole_report("norm_squared", rooted, norm_with(lambda W, x: (-W, -x)))
+    assert "the value from forward" in report.where[0]
+    assert report.mistake == CATALOGUE["sum_of_squares"].name
+
+
+def test_factors_that_do_not_fit_are_shown_by_their_shapes_and_the_whole_line() -> None:
+    def rule(ctx: Any, grad_output: Any) -> Any:
+        x, y = ctx
+        return grad_output @ y, x.T @ grad_output
+
+    report = rule_report("matmul", rule)
+    assert report.where[0].endswith("for @ these shapes do not fit: (2, 4) @ (3, 4)")
+    assert report.where[1].endswith(": return grad_output @ y, x.T @ grad_output")
+    assert report.mistake == CATALOGUE["product"].name
+
+    report = rule_report("matmul", lambda c, g: (g @ (c[1] + 0), c[0]))
+    assert report.where[0].endswith("for @ these shapes do not fit: the inner sizes are 4 and 3")
+
+
+def test_a_tensor_from_another_cell_is_called_so_and_the_input_by_its_name() -> None:
+    report = rule_report("mul", a_tensor_slipped_in)
+    assert "the gradient of x is a Tensor" in report.where[0]
+    assert "a name from another cell (such as z)" in report.where[0]
+
+
 def test_a_label_used_as_a_row_is_asked_about_rows_and_columns() -> None:
     report = rule_report("softmax_cross_entropy", rows_of_labels)
     assert "IndexError" in report.where[0]
@@ -479,6 +652,103 @@ def test_errors_and_flags_lead_to_known_mistakes() -> None:
     assert from_error("ZeroDivisionError: division by zero", "mul") == ()
     assert from_flags({"warned"}) == ()
     assert from_flags({"shares_memory", "changed_ctx"}) == ("changed_saved",)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "message", "line", "key"),
+    [
+        (
+            "mul",
+            "TypeError: mul_backward() takes 1 positional argument but 2 were given",
+            "",
+            "signature",
+        ),
+        (
+            "relu",
+            "TypeError: relu.backward() missing 1 required positional argument: 'g'",
+            "",
+            "signature",
+        ),
+        (
+            "regularised_hinge",
+            "TypeError: hinge.forward() takes 2 positional arguments but 3 were given",
+            "",
+            "constants",
+        ),
+        (
+            "backpropagate",
+            "TypeError: 'NoneType' object is not iterable",
+            "line 3: for n in order.reverse():",
+            "returned_none",
+        ),
+        ("sigmoid", "OverflowError: math range error", "line 2: return math.exp(x)", "math_module"),
+        (
+            "sigmoid",
+            "TypeError: only 0-dimensional arrays can be converted to Python scalars",
+            "line 2: e = math.exp(-y)",
+            "math_module",
+        ),
+        (
+            "softmax_cross_entropy",
+            "ValueError: operands could not be broadcast together",
+            "line 3: p = p - labels",
+            "label_everywhere",
+        ),
+        (
+            "softmax_cross_entropy",
+            "ValueError: operands could not be broadcast together",
+            "line 3: p = p * g",
+            "axis",
+        ),
+        (
+            "maximum",
+            "TypeError: 'numpy.float64' object does not support item assignment",
+            "line 3: grad_output[mask] = 0",
+            "not_yours",
+        ),
+        (
+            "maximum",
+            "TypeError: 'numpy.float64' object does not support item assignment",
+            "line 3: mine[mask] = 0",
+            "arrays_only",
+        ),
+        (
+            "sum",
+            "TypeError: 'NoneType' object cannot be interpreted as an integer",
+            "",
+            "axis_kinds",
+        ),
+        (
+            "mul",
+            "returned 1 gradient; expected a tuple with 2 gradients, one per input.",
+            "",
+            "second",
+        ),
+        (
+            "exp",
+            "a tuple with 1 gradient, one per input. Return them in the order of the inputs.",
+            "",
+            "count",
+        ),
+    ],
+)
+def test_an_error_is_known_by_its_words_its_line_and_the_exercise(
+    exercise: str, message: str, line: str, key: str
+) -> None:
+    assert from_error(message, exercise, line) == (key,)
+    assert key in CATALOGUE
+
+
+def test_hostile_errors_are_data() -> None:
+    long = "TypeError: " + "a" * 2000 + "()" * 500
+    assert from_error(long, "mul", long) == ()
+    assert from_error("TypeError: ...() takes", "mul", "\x00") == ()
+
+
+def test_every_symptom_and_every_special_case_is_a_known_mistake() -> None:
+    assert {symptom.mistake for symptom in SYMPTOMS} <= set(CATALOGUE)
+    assert {*NARROWER, *NARROWER.values()} <= set(CATALOGUE)
+    assert names_of(["product", "vectors"]) == [CATALOGUE["vectors"]]
 
 
 def test_specific_mistakes_are_named_before_general_ones() -> None:
