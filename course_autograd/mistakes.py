@@ -252,7 +252,7 @@ CATALOGUE: dict[str, Mistake] = {
     "vectors": Mistake(
         11,
         "a vector treated like a matrix",
-        "Matrices are right or nearly so, vectors are not: on the right of @ a vector is one "
+        "Matrices are right, vectors are not: on the right of @ a vector is one "
         "column, on the left it is one row.",
         "Which shape would the vector have as a matrix, and which shape has grad_output then?",
         SHAPES,
