@@ -42,13 +42,13 @@ def test_one_line_for_each_exercise_and_what_was_seen_below_it(handed_in, capsys
     assert "exp 0 of 2 not right" in lines
     assert "sigmoid 0 of 5 not done" in lines
     assert "without the upstream" in " ".join(lines)
-    assert any(line.startswith("1 of 16 points") for line in lines)
+    assert any(line.startswith("1 of 18 points") for line in lines)
 
 
 def test_json_holds_the_same_and_the_seed_replays_it(handed_in, capsys):
     assert main(["verify", str(handed_in), "--json"]) == JUDGED
     first = json.loads(capsys.readouterr().out)
-    assert (first["score"], first["points"], first["repairs"]) == (1.0, 16.0, [])
+    assert (first["score"], first["points"], first["repairs"]) == (1.0, 18.0, [])
     assert main(["verify", str(handed_in), "--json", "--seed", first["seed"]]) == JUDGED
     again = json.loads(capsys.readouterr().out)
     for one in (*first["exercises"], *again["exercises"]):

@@ -49,6 +49,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "gradient[index] = (above - below) / (2 * h) → gradient[index] += (above - below) / (2 * h)": "each entry is met once, and was 0",
         "gradient[index] = (above - below) / (2 * h) → gradient[index] = (above - below) / (2 * abs(h))": "a step is a positive number",
     },
+    "neuron_by_hand": {
+        "0.39 → 0.4": "what comes out with two decimals at every step",
+    },
     "backpropagate": {
         "gradient = dict.fromkeys(order, 0.0) → gradient = dict.fromkeys(local, 0.0)": SAME_KEYS,
         "gradient = dict.fromkeys(order, 0.0) → gradient = dict.fromkeys(parents, 0.0)": SAME_KEYS,
