@@ -51,9 +51,10 @@ def render(name: str, course: Course = COURSE) -> Rendering:
         If nbgrader refuses the notebook.
     """
     notebook = reference_notebook(course, name)
-    with _generated(name, as_json(notebook)) as temporary:
+    reference = as_json(with_notice(notebook))
+    with _generated(name, reference) as temporary:
         text = temporary.assignment(name).read_text(encoding="utf-8")
-        return Rendering(as_json(with_notice(notebook)), text)
+        return Rendering(reference, text)
 
 
 def build(names: Sequence[str] = (), course: Course = COURSE) -> list[Path]:

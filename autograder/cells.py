@@ -36,6 +36,7 @@ MAX_DEPTH = 40
 BEGIN_SOLUTION = "### BEGIN SOLUTION"
 END_SOLUTION = "### END SOLUTION"
 ANSWER = "### ANSWER"
+NOTICE = "<!-- Generated from "  # begins the first cell of a reference notebook
 
 # What nbgrader leaves in place of a solution.
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
@@ -403,3 +404,10 @@ def hide_answers(code: str) -> str:
         elif not inside:
             lines.append(ANSWER_LINE.sub(r"\g<key>...\g<comma>", line))
     return "\n".join(lines)
+
+
+def without_notice(text: str) -> str:
+    """Remove the comment that tells staff what a reference notebook is made from."""
+    if not text.startswith(NOTICE):
+        return text
+    return text.split("-->", 1)[1].lstrip("\n")

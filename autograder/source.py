@@ -17,6 +17,7 @@ from autograder.cells import (
     ANSWER_LINE,
     BEGIN_SOLUTION,
     END_SOLUTION,
+    NOTICE,
     grade_id,
     hide_answers,
     read_percent,
@@ -120,7 +121,7 @@ def with_notice(notebook: Mapping[str, Any]) -> dict[str, Any]:
     """
     made = notebook["metadata"]["course_autograd"]
     said = (
-        f"<!-- Generated from {made['generated_from']} by `{made['generated_by']}`. "
+        f"{NOTICE}{made['generated_from']} by `{made['generated_by']}`. "
         "To change the assignment, edit that file, not this notebook. -->"
     )
     first, *others = notebook["cells"]
