@@ -105,7 +105,9 @@ def test_everybody_in_the_sample_class_gets_what_is_deserved(tmp_path: Path) -> 
     students = sum(len(list(sample(COURSE, name))) for name in COURSE.names())
     assert f"As deserved: {students} of {students} submissions." in done.stdout
     with (tmp_path / "demo" / "grades.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        everybody = list(csv.DictReader(file))
+    # some slips are made in one assignment only: the others know the student, and got nothing
+    rows = [row for row in everybody if row["status"] != "nothing submitted"]
     assert len(rows) == students
     for row in rows:
         broken = row["student_id"] in BROKEN

@@ -94,7 +94,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     folder = course.grading_folder / "submitted" / STUDENT / ASSIGNMENT
     folder.mkdir(parents=True)
     (folder / f"{ASSIGNMENT}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    assert f"{STUDENT}: 23.0 of 26.0 points" in nbgrader(course, "autograde", ASSIGNMENT)
+    assert f"{STUDENT}: 25.0 of 28.0 points" in nbgrader(course, "autograde", ASSIGNMENT)
     return course
 
 
@@ -164,7 +164,7 @@ def test_the_list_of_assignments_knows_the_submission(server: Server, course: Co
     listed = {one["name"]: one for one in json.loads(server.ask("/api/assignments"))}
     assert list(listed) == course.names()
     assert listed[ASSIGNMENT]["num_submissions"] == 1
-    assert listed[ASSIGNMENT]["average_score"] == 23.0
+    assert listed[ASSIGNMENT]["average_score"] == 25.0
 
 
 def test_the_page_of_a_submission_shows_our_feedback(server: Server) -> None:
@@ -188,5 +188,5 @@ def test_a_comment_and_points_by_hand_reach_the_student(server: Server, course: 
     nbgrader(course, "generate_feedback", ASSIGNMENT, "--force")
     html = page.read_text(encoding="utf-8")
     assert "Come and see me." in html
-    assert "(Score: 24.5 / 26.0)" in html
+    assert "(Score: 26.5 / 28.0)" in html
     assert "Not right yet: mul" in html
