@@ -137,7 +137,6 @@ class Tensor:
         "needs",
         "operation",
         "options",
-        "parents",
         "requires_grad",
         "saved",
         "value",
@@ -147,7 +146,6 @@ class Tensor:
 
     value: Any
     grad: Any
-    parents: tuple[Tensor, ...]
     inputs: tuple[Any, ...]
     needs: tuple[bool, ...]
     operation: Any
@@ -161,12 +159,17 @@ class Tensor:
     ) -> None:
         self.value = float64(value) if type(value) is float else as_value(value)
         self.grad = None
-        self.parents = self.inputs = self.needs = ()
+        self.inputs = self.needs = ()
         self.operation = None
         self.options = None
         self.saved = ()
         self.requires_grad = requires_grad
         self.name = name
+
+    @property
+    def parents(self) -> tuple[Tensor, ...]:
+        """The tensors among the inputs, in their order; empty for a leaf."""
+        return tuple([given for given in self.inputs if isinstance(given, Tensor)])
 
     # --- shape and looks -------------------------------------------------------------------
 
@@ -280,37 +283,37 @@ class Tensor:
     # --- operators, looked up in OPERATORS --------------------------------------------------
 
     def __add__(self, other: object) -> Tensor:
-        return apply(OPERATORS["add"], (self, other), {})
+        return apply(OPERATORS["add"], (self, other))
 
     def __radd__(self, other: object) -> Tensor:
-        return apply(OPERATORS["add"], (other, self), {})
+        return apply(OPERATORS["add"], (other, self))
 
     def __sub__(self, other: object) -> Tensor:
-        return apply(OPERATORS["subtract"], (self, other), {})
+        return apply(OPERATORS["subtract"], (self, other))
 
     def __rsub__(self, other: object) -> Tensor:
-        return apply(OPERATORS["subtract"], (other, self), {})
+        return apply(OPERATORS["subtract"], (other, self))
 
     def __mul__(self, other: object) -> Tensor:
-        return apply(OPERATORS["mul"], (self, other), {})
+        return apply(OPERATORS["mul"], (self, other))
 
     def __rmul__(self, other: object) -> Tensor:
-        return apply(OPERATORS["mul"], (other, self), {})
+        return apply(OPERATORS["mul"], (other, self))
 
     def __truediv__(self, other: object) -> Tensor:
-        return apply(OPERATORS["divide"], (self, other), {})
+        return apply(OPERATORS["divide"], (self, other))
 
     def __rtruediv__(self, other: object) -> Tensor:
-        return apply(OPERATORS["divide"], (other, self), {})
+        return apply(OPERATORS["divide"], (other, self))
 
     def __matmul__(self, other: object) -> Tensor:
-        return apply(OPERATORS["matmul"], (self, other), {})
+        return apply(OPERATORS["matmul"], (self, other))
 
     def __rmatmul__(self, other: object) -> Tensor:
-        return apply(OPERATORS["matmul"], (other, self), {})
+        return apply(OPERATORS["matmul"], (other, self))
 
     def __neg__(self) -> Tensor:
-        return apply(OPERATORS["negate"], (self,), {})
+        return apply(OPERATORS["negate"], (self,))
 
     def __pow__(self, exponent: float) -> Tensor:
         return apply(OPERATORS["power"], (self,), {"exponent": exponent})
@@ -374,23 +377,29 @@ def constant(name: str, value: Any) -> Any:
     return array if array.ndim else array.item()
 
 
-def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
+def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None) -> Tensor:
     """Run an operation's forward rule on the values of `inputs` and return the new node."""
     __tracebackhide__ = True
     values: list[Any] = []
     needs: tuple[bool, ...] = ()
-    plain = True  # every input is a tensor
+    as_given = True  # every input is a tensor or a Python number
     for given in inputs:
-        if isinstance(given, Tensor):
+        if type(given) is Tensor or isinstance(given, Tensor):
             values.append(given.value)
             needs += NEEDED if given.requires_grad else NOT_NEEDED
         else:
-            values.append(constant(operation.__name__, given))
+            value = constant(operation.__name__, given)
+            values.append(value)
             needs += NOT_NEEDED
-            plain = False
+            as_given = as_given and value is given
     ctx: list[Any] = []
     try:
-        value = operation.forward(ctx, *values, **options)
+        if options:
+            value = operation.forward(ctx, *values, **options)
+        elif len(values) == 2:  # spelled out: unpacking costs as much as the rest of the call
+            value = operation.forward(ctx, values[0], values[1])
+        else:
+            value = operation.forward(ctx, *values)
     except Exception as error:
         if operation.broadcasts:
             _require_broadcast(operation.__name__, [np.shape(value) for value in values])
@@ -410,20 +419,19 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> T
         node.saved = tuple(ctx)
         node.options = options or None
         node.needs = SAME_NEEDS.setdefault(needs, needs)
-        if plain:
-            node.parents = node.inputs = inputs
-        else:
-            parents = []
-            for position, given in enumerate(inputs):
-                if isinstance(given, Tensor):
-                    parents.append(given)
-                    values[position] = given
-            node.parents = tuple(parents)
-            node.inputs = tuple(values)
+        if as_given:
+            node.inputs = inputs
+        else:  # constants as numbers and arrays, tensors as they are
+            node.inputs = tuple(
+                [
+                    given if isinstance(given, Tensor) else value
+                    for given, value in zip(inputs, values, strict=True)
+                ]
+            )
     else:
         node.operation = node.options = None
         node.requires_grad = False
-        node.saved = node.parents = node.inputs = node.needs = ()
+        node.saved = node.inputs = node.needs = ()
     return node
 
 
@@ -497,8 +505,12 @@ def computation_order(root: Tensor) -> list[Tensor]:
             visited.add(node)
             stack.append(node)
             stack.append(None)
-            for parent in node.parents:
-                if parent.operation is not None and parent not in visited:
+            for parent in node.inputs:
+                if (
+                    isinstance(parent, Tensor)
+                    and parent.operation is not None
+                    and parent not in visited
+                ):
                     stack.append(parent)
     return order
 
@@ -513,11 +525,11 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
         root.grad = upstream if root.grad is None else root.grad + upstream
         return
     order = computation_order(root)
-    earlier: dict[Tensor, Any] = {}  # of every leaf; None where there was none
+    earlier: dict[Tensor, Any] = {}  # gradients of an earlier pass, of the leaves that have one
     for node in order:
         node.grad = None  # what an earlier pass left at inner nodes is stale
-        for parent in node.parents:
-            if parent.operation is None and parent not in earlier:
+        for parent in node.inputs:
+            if isinstance(parent, Tensor) and parent.grad is not None and parent.operation is None:
                 earlier[parent] = parent.grad
                 parent.grad = None
     root.grad = upstream
@@ -525,12 +537,13 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
     try:
         _visit(order, keep_inner)
     except BaseException:  # half a pass is none: leaves are as they were before it
-        for leaf, before in earlier.items():
-            leaf.grad = before
+        for node in order:
+            for parent in node.parents:
+                if parent.operation is None:
+                    parent.grad = earlier.get(parent)
         raise
     for leaf, before in earlier.items():  # leaves add up over passes
-        if before is not None:
-            leaf.grad = before if leaf.grad is None else before + leaf.grad
+        leaf.grad = before if leaf.grad is None else before + leaf.grad
 
 
 def _visit(order: list[Tensor], keep_inner: bool) -> None:
@@ -539,19 +552,22 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
     for node in order:
         grad_output = node.grad
         gradients = checked_rule(node, grad_output)
-        for parent, gradient, needed in zip(node.inputs, gradients, node.needs, strict=True):
-            if not needed:
-                continue
-            if parent.grad is not None:
-                parent.grad = parent.grad + gradient  # never in place: the array may be shared
-            elif (
-                parent.operation is None
-                and type(gradient) is ndarray
-                and _shared(gradient, grad_output, gradients, node.saved)
-            ):
-                parent.grad = gradient.copy()  # leaves own theirs: optimizers write into it
-            else:
-                parent.grad = gradient
+        needs = node.needs
+        position = 0
+        for parent in node.inputs:
+            if needs[position]:
+                gradient = gradients[position]
+                if parent.grad is not None:
+                    parent.grad = parent.grad + gradient  # never in place: it may be shared
+                elif (
+                    type(gradient) is ndarray
+                    and parent.operation is None
+                    and _shared(gradient, grad_output, gradients, node.saved)
+                ):
+                    parent.grad = gradient.copy()  # leaves own theirs: optimizers write into it
+                else:
+                    parent.grad = gradient
+            position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
         if not keep_inner:
             node.grad = None
 
@@ -566,26 +582,44 @@ def run_rule(
     try:
         return operation.backward(ctx, grad_output)
     except Exception as error:
-        _require_written(error, operation)
-        _note(error, "backward", operation, "grad_output", [grad_output])
+        _explain(error, operation, grad_output)
         raise
+
+
+def _explain(error: Exception, operation: Any, grad_output: Any) -> None:
+    """Add to an error raised inside a backward rule what it was about."""
+    _require_written(error, operation)
+    _note(error, "backward", operation, "grad_output", [grad_output])
 
 
 def checked_rule(node: Tensor, grad_output: Any) -> Any:
     """Run the backward rule of `node` and hold what it returns against the gradient contract."""
     __tracebackhide__ = True
-    gradients = run_rule(node.operation, node.saved, node.needs, grad_output)
+    operation, needs = node.operation, node.needs
+    ctx = Context(node.saved)
+    ctx.needs = needs
+    try:
+        gradients = operation.backward(ctx, grad_output)
+    except Exception as error:
+        _explain(error, operation, grad_output)
+        raise
     # The common case is decided here, cheaply; `conform` decides the rest, and finds the words.
-    if type(gradients) is tuple and len(gradients) == len(node.inputs):
-        for given, gradient, needed in zip(node.inputs, gradients, node.needs, strict=True):
-            if needed:
-                value = given.value
-                kind = type(value)
-                if type(gradient) is not kind or (
-                    kind is ndarray
-                    and (gradient.shape != value.shape or gradient.dtype is not value.dtype)
+    inputs = node.inputs
+    if type(gradients) is tuple and len(gradients) == len(inputs):
+        position = 0
+        for given in inputs:
+            if needs[position]:
+                value, gradient = given.value, gradients[position]
+                if type(value) is float64:
+                    if type(gradient) is not float64:
+                        break
+                elif (
+                    type(gradient) is not type(value)
+                    or gradient.shape != value.shape
+                    or gradient.dtype is not value.dtype
                 ):
                     break
+            position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
         else:
             return gradients
     return conform(
