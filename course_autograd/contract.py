@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from course_autograd.errors import GradientContractError
+from course_autograd.rows import Rows
 
 Array = npt.NDArray[Any]
 
@@ -152,6 +153,8 @@ def _one(
 ) -> Any:
     """Check one gradient and bring it to the shape and dtype of its input."""
     shape = np.shape(value)
+    if isinstance(gradient, Rows) and gradient.shape == shape:
+        return gradient
     if gradient is None:
         raise GradientContractError(
             f"{which} is None, but this input needs a gradient of shape {shape}. "

@@ -225,6 +225,9 @@ class Linear(Module):
         Draws the weights. One generator for a whole network makes a run repeatable and all
         layers different.
     dtype : float64 or float32
+    fused : bool
+        Compute the layer with `ops.linear`, in one step, instead of with `ops.matmul` and
+        `ops.add_bias`, whose backward rules are yours.
 
     Attributes
     ----------
@@ -247,6 +250,7 @@ class Linear(Module):
         *,
         rng: np.random.Generator,
         dtype: npt.DTypeLike = np.float64,
+        fused: bool = False,
     ) -> None:
         for what, size in (("inputs", inputs), ("outputs", outputs)):
             if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
@@ -263,6 +267,7 @@ class Linear(Module):
         weights = rng.normal(0.0, np.sqrt(2.0 / inputs), (inputs, outputs))
         self.W = Parameter(weights.astype(dtype), "W")
         self.b = Parameter(np.zeros(outputs, dtype), "b")
+        self.fused = bool(fused)
 
     def forward(self, x: Any) -> Tensor:
         """Return x W + b of shape (N, outputs), for x of shape (N, inputs).
@@ -278,6 +283,8 @@ class Linear(Module):
                 f"Linear: expected x of shape (N, {self.W.shape[0]}), one example per row, "
                 f"got shape {shape}."
             )
+        if self.fused:
+            return ops.linear(x, self.W, self.b)
         return ops.add_bias(ops.matmul(x, self.W), self.b)
 
 

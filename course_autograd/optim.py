@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from course_autograd.rows import Rows
 from course_autograd.state import State, matching
 from course_autograd.tensor import Tensor
 
@@ -61,13 +62,13 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters:
-            parameter.grad = None
+            parameter.gradient = None
 
     def step(self) -> None:
         """Move every parameter that has a gradient; leave the others, and all gradients, alone."""
         self.steps += 1
         for position, parameter in enumerate(self.parameters):
-            gradient = parameter.grad
+            gradient = parameter.gradient
             if gradient is None:
                 continue
             value = parameter.value
@@ -83,8 +84,11 @@ class Optimizer:
             assert scratch is not None
             self._move(position, value, gradient, scratch)
 
-    def _move(self, position: int, value: Array, gradient: Array, scratch: Array) -> None:
-        """Change `value` in place; `scratch` has its shape and may be used freely."""
+    def _move(self, position: int, value: Array, gradient: Any, scratch: Array) -> None:
+        """Change `value` in place; `scratch` has its shape and may be used freely.
+
+        `gradient` is an array or, after `ops.embedding`, `Rows`.
+        """
         raise NotImplementedError
 
     # --- saving and loading ----------------------------------------------------------------
@@ -136,7 +140,12 @@ class SGD(Optimizer):
         self.averages = ("velocity",) if self.momentum else ()
         super().__init__(parameters, lr)
 
-    def _move(self, position: int, value: Array, gradient: Array, scratch: Array) -> None:
+    def _move(self, position: int, value: Array, gradient: Any, scratch: Array) -> None:
+        if isinstance(gradient, Rows):
+            if not self.momentum:
+                gradient.subtract_from(value, self.lr)
+                return
+            gradient = gradient.dense()  # every row has a velocity
         if self.momentum:
             velocity = self._running["velocity"][position]
             velocity *= self.momentum
@@ -182,7 +191,9 @@ class Adam(Optimizer):
         self.eps = _number("Adam", "eps", eps, above=0.0)
         super().__init__(parameters, lr)
 
-    def _move(self, position: int, value: Array, gradient: Array, scratch: Array) -> None:
+    def _move(self, position: int, value: Array, gradient: Any, scratch: Array) -> None:
+        if isinstance(gradient, Rows):
+            gradient = gradient.dense()  # every row has its averages
         first, second = self.betas
         mean, square = self._running["mean"][position], self._running["square"][position]
         mean *= first

@@ -21,6 +21,7 @@ from course_autograd.errors import (
     UndoneExerciseError,
     ValueTypeError,
 )
+from course_autograd.rows import Rows
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -119,6 +120,8 @@ class Tensor:
     grad : ndarray, NumPy scalar or None
         dL/d(value) of the last backward pass, of the shape and dtype of `value`; None before.
         Leaves add up over passes until `zero_grad`.
+    gradient : ndarray, NumPy scalar, Rows or None
+        The same as the engine keeps it: only the rows that are not zero, where a rule says so.
     parents : tuple of Tensor
         The tensors this one was computed from; empty for a leaf.
     inputs : tuple
@@ -131,7 +134,7 @@ class Tensor:
 
     __slots__ = (
         "__weakref__",
-        "grad",
+        "gradient",
         "inputs",
         "name",
         "needs",
@@ -145,7 +148,7 @@ class Tensor:
     __array_ufunc__ = None
 
     value: Any
-    grad: Any
+    gradient: Any
     inputs: tuple[Any, ...]
     needs: tuple[bool, ...]
     operation: Any
@@ -158,7 +161,7 @@ class Tensor:
         self, value: object, name: str | None = None, *, requires_grad: bool = True
     ) -> None:
         self.value = float64(value) if type(value) is float else as_value(value)
-        self.grad = None
+        self.gradient = None
         self.inputs = self.needs = ()
         self.operation = None
         self.options = None
@@ -170,6 +173,17 @@ class Tensor:
     def parents(self) -> tuple[Tensor, ...]:
         """The tensors among the inputs, in their order; empty for a leaf."""
         return tuple([given for given in self.inputs if isinstance(given, Tensor)])
+
+    @property
+    def grad(self) -> Any:
+        """dL/d(value) of the last backward pass; None before."""
+        if type(self.gradient) is Rows:  # who looks may also write: from now on it is an array
+            self.gradient = self.gradient.dense()
+        return self.gradient
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        self.gradient = gradient
 
     # --- shape and looks -------------------------------------------------------------------
 
@@ -217,7 +231,7 @@ class Tensor:
 
     def zero_grad(self) -> None:
         """Forget the gradient of this tensor."""
-        self.grad = None
+        self.gradient = None
 
     def detach(self) -> Tensor:
         """Return a new leaf with a copy of this value and no graph above it."""
@@ -412,7 +426,7 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
         value = _output(operation, value)
     node = new_tensor(Tensor)
     node.value = value
-    node.grad = node.name = None
+    node.gradient = node.name = None
     if True in needs and _Recording.on:
         node.operation = operation
         node.requires_grad = True
@@ -522,17 +536,21 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
     """
     __tracebackhide__ = True
     if root.operation is None:
-        root.grad = upstream if root.grad is None else root.grad + upstream
+        root.gradient = upstream if root.gradient is None else root.gradient + upstream
         return
     order = computation_order(root)
     earlier: dict[Tensor, Any] = {}  # gradients of an earlier pass, of the leaves that have one
     for node in order:
-        node.grad = None  # what an earlier pass left at inner nodes is stale
+        node.gradient = None  # what an earlier pass left at inner nodes is stale
         for parent in node.inputs:
-            if isinstance(parent, Tensor) and parent.grad is not None and parent.operation is None:
-                earlier[parent] = parent.grad
-                parent.grad = None
-    root.grad = upstream
+            if (
+                isinstance(parent, Tensor)
+                and parent.gradient is not None
+                and parent.operation is None
+            ):
+                earlier[parent] = parent.gradient
+                parent.gradient = None
+    root.gradient = upstream
     order.reverse()
     try:
         _visit(order, keep_inner)
@@ -540,36 +558,38 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
         for node in order:
             for parent in node.parents:
                 if parent.operation is None:
-                    parent.grad = earlier.get(parent)
+                    parent.gradient = earlier.get(parent)
         raise
     for leaf, before in earlier.items():  # leaves add up over passes
-        leaf.grad = before if leaf.grad is None else before + leaf.grad
+        leaf.gradient = before if leaf.gradient is None else before + leaf.gradient
 
 
 def _visit(order: list[Tensor], keep_inner: bool) -> None:
     """Let every node, the output first, send its messages to the nodes it was computed from."""
     __tracebackhide__ = True
     for node in order:
-        grad_output = node.grad
+        grad_output = node.gradient
         gradients = checked_rule(node, grad_output)
         needs = node.needs
         position = 0
         for parent in node.inputs:
             if needs[position]:
                 gradient = gradients[position]
-                if parent.grad is not None:
-                    parent.grad = parent.grad + gradient  # never in place: it may be shared
+                if parent.gradient is not None:
+                    parent.gradient = parent.gradient + gradient  # never in place: maybe shared
                 elif (
                     type(gradient) is ndarray
                     and parent.operation is None
                     and _shared(gradient, grad_output, gradients, node.saved)
                 ):
-                    parent.grad = gradient.copy()  # leaves own theirs: optimizers write into it
+                    parent.gradient = gradient.copy()  # leaves own theirs: optimizers write into it
+                elif type(gradient) is Rows and parent.operation is not None:
+                    parent.gradient = gradient.dense()  # rules are given arrays
                 else:
-                    parent.grad = gradient
+                    parent.gradient = gradient
             position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
         if not keep_inner:
-            node.grad = None
+            node.gradient = None
 
 
 def run_rule(

@@ -53,19 +53,43 @@ def hinge_loss(scores: Any, labels: Any) -> Any:
     return np.mean(rows)
 
 
+def windows(channel: Any, axis: int, size: int) -> range:
+    """Where the windows of a pool begin."""
+    return range(0, channel.shape[axis] - size + 1, size)
+
+
 NUMPY: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "add_bias": np.add,
+    "conv2d": lambda x, kernel: np.einsum(
+        "nchwkl,ockl->nohw",
+        np.lib.stride_tricks.sliding_window_view(x, kernel.shape[2:], axis=(2, 3)),
+        kernel,
+    ),
     "concatenate": lambda *parts, axis=0: np.concatenate(parts, axis),
     "divide": np.divide,
+    "embedding": lambda table, rows: np.stack([table[row] for row in rows]),
     "exp": np.exp,
     "getitem": lambda x, index: x[index],
     "hinge": hinge_loss,
+    "linear": lambda x, W, b: x @ W + b,
     "log": np.log,
     "log_softmax": lambda x, axis=-1: x - np.log(np.sum(np.exp(x), axis, keepdims=True)),
     "lookup": lambda table, rows: np.stack([table[row] for row in rows]),
     "matmul": np.matmul,
     "max": np.max,
+    "max_pool": lambda x, size=2: np.array(
+        [
+            [
+                [
+                    [channel[i : i + size, j : j + size].max() for j in windows(channel, 1, size)]
+                    for i in windows(channel, 0, size)
+                ]
+                for channel in picture
+            ]
+            for picture in x
+        ]
+    ),
     "maximum": np.maximum,
     "mean": np.mean,
     "mean_squared_error": lambda prediction, target: np.mean((prediction - target) ** 2),
@@ -592,7 +616,7 @@ def test_an_exercise_without_its_rule_says_which_it_is_and_where(
 
 
 def test_all_operations_finds_every_operation_and_nothing_else() -> None:
-    assert len(OPERATIONS) == len(NUMPY) == 30
+    assert len(OPERATIONS) == len(NUMPY) == 34
     assert list(OPERATIONS) == sorted(OPERATIONS)
     assert all(issubclass(operation, Operation) for operation in OPERATIONS.values())
 

@@ -14,8 +14,9 @@ from course_autograd.ops.arithmetic import (
     square,
     subtract,
 )
+from course_autograd.ops.convolution import conv2d, max_pool
 from course_autograd.ops.elementwise import exp, log, relu, sigmoid, tanh
-from course_autograd.ops.linear import add_bias, matmul, norm_squared
+from course_autograd.ops.linear import add_bias, linear, matmul, norm_squared
 from course_autograd.ops.losses import (
     hinge,
     log_softmax,
@@ -24,7 +25,14 @@ from course_autograd.ops.losses import (
     softmax_cross_entropy,
 )
 from course_autograd.ops.reductions import max, mean, sum
-from course_autograd.ops.shaping import concatenate, getitem, lookup, reshape, transpose
+from course_autograd.ops.shaping import (
+    concatenate,
+    embedding,
+    getitem,
+    lookup,
+    reshape,
+    transpose,
+)
 from course_autograd.tensor import OPERATORS
 
 OPERATORS.update(
@@ -48,15 +56,19 @@ __all__ = [
     "add_bias",
     "all_operations",
     "concatenate",
+    "conv2d",
     "divide",
+    "embedding",
     "exp",
     "getitem",
     "hinge",
+    "linear",
     "log",
     "log_softmax",
     "lookup",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "mean_squared_error",

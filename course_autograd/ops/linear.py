@@ -84,6 +84,47 @@ class add_bias(Operation):
 
 
 @tensor_op
+class linear(Operation):
+    """z = x W + b in one operation: x (N, M), W (M, K), b (K,). ctx holds [x, W].
+
+    The same as matmul and add_bias, with one node and one array less.
+    """
+
+    symbol = "xW + b"
+    domain = Domain(
+        (
+            Example("one row", ((1, 3), (3, 2), (2,))),
+            Example("arrays", ((3, 4), (4, 2), (2,))),
+            Example("arrays", ((5, 2), (2, 3), (3,))),
+        )
+    )
+
+    @staticmethod
+    def forward(ctx: list[Any], x: Any, W: Any, b: Any) -> Any:
+        """Return x @ W + b; save [x, W]."""
+        rows, weights, bias = np.shape(x), np.shape(W), np.shape(b)
+        if len(rows) != 2 or len(weights) != 2 or rows[1] != weights[0] or bias != weights[1:]:
+            raise ShapeError(
+                "linear: expected x of shape (N, M), W of shape (M, K) and b of shape (K,), got "
+                f"{rows}, {weights} and {bias}."
+            )
+        ctx.extend((x, W))
+        output = np.dot(x, W)
+        output += b
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        """Go back through the product; the bias was repeated for every row."""
+        x, W = ctx
+        return (
+            np.dot(grad_output, W.T) if ctx.needs[0] else None,
+            np.dot(x.T, grad_output) if ctx.needs[1] else None,
+            np.add.reduce(grad_output, axis=0) if ctx.needs[2] else None,
+        )
+
+
+@tensor_op
 class norm_squared(Operation):
     """z = ||W x||², the sum of q_i² where q = W x; W is (m, n), x is (n,), z a scalar.
 

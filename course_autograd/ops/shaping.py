@@ -11,6 +11,7 @@ from course_autograd.domain import Domain, Example
 from course_autograd.errors import IndexRangeError, OptionError, ShapeError
 from course_autograd.operation import Operation, tensor_op
 from course_autograd.ops.options import checked_axes, checked_integers, checked_range
+from course_autograd.rows import Rows
 
 
 @tensor_op
@@ -157,6 +158,18 @@ def repeated(count: int, size: int) -> Any:
     return draw
 
 
+def checked_rows(name: str, table: Any, rows: Any) -> tuple[tuple[int, ...], Any]:
+    """Return the table's shape, and `rows` as an array of integers from 0 to V - 1."""
+    shape = np.shape(table)
+    if len(shape) != 2:
+        raise ShapeError(
+            f"{name}: expected a table of shape (V, D), one row per word, got shape {shape}."
+        )
+    rows = checked_integers(name, "rows", rows)
+    checked_range(name, "rows", rows, shape[0], "rows of the table")
+    return shape, rows
+
+
 @tensor_op
 class lookup(Operation):
     """z = table[rows]: one row of the table (V, D) for each of the integers `rows`.
@@ -179,15 +192,34 @@ class lookup(Operation):
     @staticmethod
     def forward(ctx: list[Any], table: Any, *, rows: Any) -> Any:
         """Return the rows of the table; save [table.shape, rows]."""
-        shape = np.shape(table)
-        if len(shape) != 2:
-            raise ShapeError(
-                f"lookup: expected a table of shape (V, D), one row per word, got shape {shape}."
-            )
-        rows = checked_integers("lookup", "rows", rows)
-        checked_range("lookup", "rows", rows, shape[0], "rows of the table")
+        shape, rows = checked_rows("lookup", table, rows)
         ctx.extend((shape, rows))
         return table[rows]
+
+
+@tensor_op
+class embedding(Operation):
+    """z = table[rows], as `lookup`, for large tables: the gradient is kept as `Rows`.
+
+    ctx holds [table.shape, rows]. A step of plain gradient descent then costs as much as the rows
+    that were looked up, whatever the size of the table.
+    """
+
+    symbol = "lookup"
+    domain = lookup.domain
+
+    @staticmethod
+    def forward(ctx: list[Any], table: Any, *, rows: Any) -> Any:
+        """Return the rows of the table; save [table.shape, rows]."""
+        shape, rows = checked_rows("embedding", table, rows)
+        ctx.extend((shape, rows))
+        return table[rows]
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Any) -> Any:
+        """Return the upstream gradient together with the rows it belongs to."""
+        shape, rows = ctx
+        return (Rows(rows.reshape(-1), grad_output.reshape(-1, shape[1]), shape),)
 
 
 @tensor_op
