@@ -378,12 +378,15 @@ def constant(name: str, value: Any) -> Any:
     kind = type(value)
     if kind is float or kind is int:
         return value
+    if kind is ndarray and value.dtype.kind in "fiub" and value.ndim:
+        return value
+    rectangular = True
     try:
         array = np.asarray(value)
-        what = f"dtype {array.dtype}"
     except ValueError:
-        array, what = np.array(None), "rows of unequal lengths"
+        array, rectangular = np.array(None), False
     if array.dtype.kind not in "fiub":
+        what = f"dtype {array.dtype}" if rectangular else "rows of unequal lengths"
         raise ValueTypeError(
             f"{name}: expected a tensor, a number or an array of numbers, got {describe(value)} "
             f"with {what}. Give the inputs one by one."
@@ -502,13 +505,15 @@ def _note(error: Exception, rule: str, operation: Any, what: str, values: list[A
 # --- going back ----------------------------------------------------------------------------
 
 
-def computation_order(root: Tensor) -> list[Tensor]:
+def computation_order(root: Tensor, leaves: list[Tensor] | None = None) -> list[Tensor]:
     """Return the computed tensors above `root` that need a gradient, in an order of computation.
 
-    Every tensor comes after its parents. Leaves are left out: they send no messages. The search
-    goes to the parents first and uses a list as its stack, so graphs may be as deep as they like.
+    Every tensor comes after its parents. Leaves are left out: they send no messages; where a list
+    is given they are put there, once for each time they are used. The search goes to the parents
+    first and uses a list as its stack, so graphs may be as deep as they like.
     """
     order: list[Tensor] = []
+    found = [] if leaves is None else leaves
     visited: set[Tensor] = set()
     stack: list[Any] = [root] if root.operation is not None else []
     while stack:
@@ -520,12 +525,11 @@ def computation_order(root: Tensor) -> list[Tensor]:
             stack.append(node)
             stack.append(None)
             for parent in node.inputs:
-                if (
-                    isinstance(parent, Tensor)
-                    and parent.operation is not None
-                    and parent not in visited
-                ):
-                    stack.append(parent)
+                if type(parent) is Tensor or isinstance(parent, Tensor):
+                    if parent.operation is None:
+                        found.append(parent)
+                    elif parent not in visited:
+                        stack.append(parent)
     return order
 
 
@@ -538,27 +542,22 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
     if root.operation is None:
         root.gradient = upstream if root.gradient is None else root.gradient + upstream
         return
-    order = computation_order(root)
-    earlier: dict[Tensor, Any] = {}  # gradients of an earlier pass, of the leaves that have one
+    leaves: list[Tensor] = []
+    order = computation_order(root, leaves)
     for node in order:
         node.gradient = None  # what an earlier pass left at inner nodes is stale
-        for parent in node.inputs:
-            if (
-                isinstance(parent, Tensor)
-                and parent.gradient is not None
-                and parent.operation is None
-            ):
-                earlier[parent] = parent.gradient
-                parent.gradient = None
+    earlier: dict[Tensor, Any] = {}  # gradients of an earlier pass, of the leaves that have one
+    for leaf in leaves:
+        if leaf.gradient is not None:
+            earlier[leaf] = leaf.gradient
+            leaf.gradient = None
     root.gradient = upstream
     order.reverse()
     try:
         _visit(order, keep_inner)
     except BaseException:  # half a pass is none: leaves are as they were before it
-        for node in order:
-            for parent in node.parents:
-                if parent.operation is None:
-                    parent.gradient = earlier.get(parent)
+        for leaf in leaves:
+            leaf.gradient = earlier.get(leaf)
         raise
     for leaf, before in earlier.items():  # leaves add up over passes
         leaf.gradient = before if leaf.gradient is None else before + leaf.gradient
@@ -657,6 +656,10 @@ def _shared(gradient: Any, grad_output: Any, gradients: Any, saved: tuple[Any, .
     """Whether somebody else may hold the array `gradient`, so that a leaf must not adopt it."""
     if gradient is grad_output or gradient.base is not None:
         return True
-    if any(gradient is kept for kept in saved):
-        return True
-    return sum(gradient is other for other in gradients) > 1
+    for kept in saved:
+        if gradient is kept:
+            return True
+    holders = 0
+    for other in gradients:
+        holders += gradient is other
+    return holders > 1

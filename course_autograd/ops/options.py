@@ -76,6 +76,10 @@ def checked_range(name: str, option: str, integers: Array, count: int, what: str
     """
     if not integers.size:
         return
+    if integers.dtype == np.int64:  # read as unsigned, a negative number is a huge one
+        unsigned = integers.view(np.uint64)
+        if np.maximum.reduce(unsigned, axis=None) < count:
+            return
     low = np.minimum.reduce(integers, axis=None)
     high = np.maximum.reduce(integers, axis=None)
     if low < 0 or high >= count:
