@@ -1,14 +1,13 @@
-"""The untrusted side: a fresh process that loads a student's cells and answers with arrays.
+"""The untrusted side: what a forked child of the server does with a student's cells.
 
-The judge starts it with `COMMAND`, over two pipes of its own; standard input and output are
-``/dev/null``. Everything in here may be turned against itself by the code it loads. That is why
+It loads the cells and answers with arrays, over two pipes of its own; standard input and output
+are ``/dev/null``. Everything in here may be turned against itself by the code it loads. That is why
 nothing in here knows a reference or a truth, and why what it says is read as hostile.
 
-What a student's code finds here: `course_autograd` without a single backward rule of the package
-(what an exercise lists in ``needs`` comes back while that exercise runs, and only then), a
-``check`` that does nothing, NumPy, and an empty folder. The rules taken away are held by this
-module's frames and stand in the package's source files: an obstacle, no wall. The walls are the
-process, the arrays, and the sandbox around it.
+What a student's code finds here: `course_autograd` without the backward rules of the package but
+those that the exercise asked here may rely on (`autograder.stripping`), a ``check`` that does
+nothing, NumPy and much of the standard library. The walls are the process, the arrays, and the
+sandbox around it.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ import re
 import resource
 import signal
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,12 +32,10 @@ from typing import Any
 
 import course_autograd
 from autograder import wire
-from course_autograd.errors import CourseError, UndoneExerciseError
+from autograder.server import Begin, Wish, address_space
+from autograder.stripping import Missing
+from course_autograd.errors import UndoneExerciseError
 from course_autograd.exercises import Case, Exercise, Observation, Trouble, exercises
-from course_autograd.ops import all_operations
-
-# The folder with the package is in the path only as long as it takes to import it.
-COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from autograder.child import main; main()"
 
 MEGABYTE = 1 << 20
 NOT_FOUND = "No answer to {} was found in this notebook."
@@ -58,62 +56,23 @@ class CellTimeout(BaseException):
     """A cell or a call has used up its time. No ``Exception``, so that ``except`` lets it pass."""
 
 
-class RuleNotHereError(CourseError, NotImplementedError):
-    """The package's own backward rules do not exist where submissions are judged."""
-
-
 @dataclass
 class Session:
-    """What one child holds: the student's names, and the rules that were taken away.
+    """What one child holds.
 
     Attributes
     ----------
+    known : mapping
+        All exercises by name.
+    missing : Missing
+        Knows whether a rule of the package was asked for and not there.
     names : dict
         The namespace of the student's cells.
-    rules : dict
-        Operation -> the package's rule.
-    missed : bool
-        Whether a rule of the package was asked for and not there.
     """
 
     known: Mapping[str, Exercise]
+    missing: Missing
     names: dict[str, Any] = field(default_factory=dict)
-    rules: dict[Any, Callable[..., Any]] = field(default_factory=dict)
-    missed: bool = False
-
-    def strip_rules(self) -> None:
-        """Take every backward rule of the package away."""
-        for operation in all_operations().values():
-            if operation.exercise is not None:
-                continue
-            self.rules[operation] = operation.backward
-            stand_in = self._stand_in(operation.__name__)
-            operation.backward = staticmethod(stand_in)  # type: ignore[method-assign]
-            operation.declared_backward = stand_in
-
-    def _stand_in(self, name: str) -> Callable[..., Any]:
-        def backward(*_: Any) -> Any:
-            """Say that this rule is not here."""
-            self.missed = True
-            raise RuleNotHereError(
-                f"{name}: the grader runs your cells without the package's own backward rules. "
-                "Your answer must not need this one."
-            )
-
-        return backward
-
-    @contextlib.contextmanager
-    def with_rules(self, needed: Sequence[str]) -> Iterator[None]:
-        """Put the rules of the operations named back, for as long as the block lasts."""
-        borrowed = [operation for operation in self.rules if operation.__name__ in needed]
-        without = {operation: operation.backward for operation in borrowed}
-        for operation in borrowed:
-            operation.backward = staticmethod(self.rules[operation])
-        try:
-            yield
-        finally:
-            for operation, stand_in in without.items():
-                operation.backward = staticmethod(stand_in)
 
 
 # --- loading cells -------------------------------------------------------------------------
@@ -306,27 +265,48 @@ def load(session: Session, frame: wire.Frame, send: Callable[..., None]) -> None
         trouble = run_cell(session.names, cell["source"], cell["label"], frame.header["seconds"])
         if trouble:
             troubles.append({"index": cell["index"], **trouble})
-    send({"kind": "loaded", "troubles": troubles, "missed_rule": session.missed})
+    send({"kind": "loaded", "troubles": troubles, "missed_rule": session.missing.asked})
 
 
-def run_case(session: Session, frame: wire.Frame, send: Callable[..., None]) -> None:
-    """Let the student's answer to one exercise answer one case."""
+def run_cases(session: Session, frame: wire.Frame, send: Callable[..., None]) -> None:
+    """Let the student's answer to one exercise answer some cases, one after the other.
+
+    They end early where the answer takes too long: for one case, or for all of them together.
+    """
+    begun = time.monotonic()
     exercise = session.known[frame.header["exercise"]]
-    case = Case.from_wire(frame.header["case"], [array.copy() for array in frame.arrays])
     answer = exercise.find_answer(session.names)
-    if answer is None:
-        observation = Observation(error=Trouble("missing", NOT_FOUND.format(exercise.name)))
-    else:
+    arrays = iter(frame.arrays)
+    for number, (header, count) in enumerate(frame.header["cases"]):
+        if number and time.monotonic() - begun > frame.header["budget"]:
+            send({"kind": "enough"})
+            return
+        case = Case.from_wire(header, [next(arrays).copy() for _ in range(count)])
         try:
-            with time_limit(frame.header["seconds"]), session.with_rules(exercise.needs):
-                observation = exercise.run(answer, case)
+            observation = run_case(exercise, answer, case, frame.header["seconds"])
         except CellTimeout:
             send({"kind": "timeout"})
             return
-        except BaseException as error:  # such as a KeyboardInterrupt that an answer raises
-            observation = Observation(error=Trouble("exception", said(error)))
-    header, arrays = observation.to_wire()
-    send({"kind": "observed", "observation": header}, arrays)
+        described, found = observation.to_wire()
+        send({"kind": "observed", "observation": described}, found)
+
+
+def run_case(exercise: Exercise, answer: Any, case: Case, seconds: float) -> Observation:
+    """Let an answer answer one case.
+
+    Raises
+    ------
+    CellTimeout
+    """
+    if answer is None:
+        return Observation(error=Trouble("missing", NOT_FOUND.format(exercise.name)))
+    try:
+        with time_limit(seconds):
+            return exercise.run(answer, case)
+    except CellTimeout:
+        raise
+    except BaseException as error:  # such as a KeyboardInterrupt that an answer raises
+        return Observation(error=Trouble("exception", said(error)))
 
 
 def limit_resources(seconds: int, megabytes: int) -> None:
@@ -347,7 +327,7 @@ def limit_resources(seconds: int, megabytes: int) -> None:
 def serve(session: Session, read_from: int, write_to: int) -> None:
     """Answer requests until the judge closes the pipe."""
     decoder, waiting = wire.Decoder(wire.FROM_JUDGE), list[wire.Frame]()
-    answers = {"load": load, "run": run_case}
+    answers = {"load": load, "run": run_cases}
     while True:
         frame = wire.read_frame(read_from, decoder, waiting)
 
@@ -359,27 +339,25 @@ def serve(session: Session, read_from: int, write_to: int) -> None:
         answers[frame.header["kind"]](session, frame, send)
 
 
-def main() -> None:
-    """Begin: ``python -c COMMAND root read_from write_to keep_rules seconds megabytes``."""
-    root, read_from, write_to, keep_rules, seconds, megabytes = sys.argv[1:7]
-    sys.path.remove(root)
-    for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:
-        del sys.modules[name]
-    sys.argv = [""]
-    session = Session(exercises())
-    if keep_rules != "rules":
-        session.strip_rules()
+def prepare(missing: Missing) -> Begin:
+    """Make everything ready that children have in common; return what each of them does then."""
+    session = Session(exercises(), missing)
     silence()
     notebook = types.ModuleType("__main__")
     notebook.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = notebook
     session.names = notebook.__dict__
     stand_ins(session.names)
-    limit_resources(int(seconds), int(megabytes))
-    # One process answers: a copy of it made by a student's code would answer a second time.
-    for end in (int(read_from), int(write_to)):
-        os.register_at_fork(after_in_child=functools.partial(os.close, end))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with contextlib.suppress(wire.ClosedError):
-        serve(session, int(read_from), int(write_to))
-    os._exit(0)
+    megabytes = address_space()
+
+    def begin(wish: Wish, read_from: int, write_to: int) -> None:
+        # One process answers: a copy of it made by a student's code would answer a second time.
+        for end in (read_from, write_to):
+            os.register_at_fork(after_in_child=functools.partial(os.close, end))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        limit_resources(wish.seconds, megabytes + wish.megabytes)
+        wire.write_all(write_to, wire.pack({"kind": "ready"}))
+        with contextlib.suppress(wire.ClosedError):
+            serve(session, read_from, write_to)
+
+    return begin

@@ -23,7 +23,9 @@ import numpy as np
 from autograder.cells import Cell, Notebook, read_notebook, solution_cells
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
-from autograder.process import Child, ChildError, Limits, Loaded, SlowError
+from autograder.imports import asked_for
+from autograder.process import Child, ChildError, Limits, Loaded, SlowError, SpoiledError
+from autograder.servers import Kept, ServerError, Servers
 from autograder.verdict import ExerciseVerdict, Verdict, exercise_verdict
 from course_autograd.exercises import (
     Case,
@@ -65,6 +67,11 @@ class Plan:
         """The set-up cells: the only code of the released notebook that is executed."""
         return self.released.by_role("setup")
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What the set-up imports of Python and of the packages everybody knows."""
+        return asked_for(cell.source for cell in self.setup)
+
 
 def plan(name: str, course: Course = COURSE) -> Plan:
     """Read what the assignment `name` asks.
@@ -96,7 +103,7 @@ def plan(name: str, course: Course = COURSE) -> Plan:
 
 
 class Judge:
-    """Judges submissions, one after the other; keeps the reference's child alive in between.
+    """Judges submissions, one after the other; keeps servers and references alive in between.
 
     Parameters
     ----------
@@ -104,13 +111,34 @@ class Judge:
         Where released notebooks and references lie.
     limits : Limits
         Time and memory for each submission.
+    allow_limited : bool
+        Whether to go on where no strict sandbox can be had.
+
+    Attributes
+    ----------
+    level : str
+        The sandbox around every submission, as `autograder.sandbox` names it.
+
+    Raises
+    ------
+    UnsafeError
+        If there is no sandbox that is strict enough here.
     """
 
-    def __init__(self, course: Course = COURSE, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        course: Course = COURSE,
+        limits: Limits | None = None,
+        *,
+        allow_limited: bool = False,
+    ) -> None:
         self.course = course
         self.limits = limits or Limits()
+        self.allow_limited = allow_limited
+        self.level = "D"
         self._plans: dict[str, Plan] = {}
-        self._references: dict[str, Child] = {}
+        self._servers = Servers()
+        self._references: dict[tuple[str, Kept], Child] = {}
 
     def plan(self, assignment: str) -> Plan:
         """Return what the assignment asks (read once)."""
@@ -148,9 +176,29 @@ class Judge:
             assignment=assignment,
             seed=chosen,
             exercises=judged,
+            level=self.level,
             notes=tuple(hearing.notes),
             milliseconds=round(1000 * (time.monotonic() - begun)),
         )
+
+    def child(self, asked: Plan, kept: Kept, modules: Sequence[str] = ()) -> Child:
+        """Begin a child with the backward rules of `kept`, or with all of them for None.
+
+        Raises
+        ------
+        TrustedSideError
+            If its server has failed twice in a row.
+        """
+        try:
+            return self._servers.use(
+                kept, asked.modules, lambda server: Child(server, self.limits, self.level, modules)
+            )
+        except ServerError as error:
+            raise TrustedSideError(f"{error}.") from error
+
+    def restart(self, kept: Kept) -> None:
+        """End a server that has failed; the next child comes from another."""
+        self._servers.forget(kept)
 
     def confirm(self, asked: Plan, exercise: Exercise, case: Case) -> None:
         """Put a question that was answered wrongly to the reference solution as well.
@@ -163,12 +211,12 @@ class Judge:
         where = f"{exercise.name} in {asked.name}"
         try:
             observation = self._answer_of_reference(asked, exercise, case)
-        except ChildError:
+        except (ChildError, ServerError):
             # It answers for a whole class: its processor time adds up, and a submission's process
             # may have ended it. A fresh one decides.
             try:
                 observation = self._answer_of_reference(asked, exercise, case)
-            except ChildError as error:
+            except (ChildError, ServerError) as error:
                 raise TrustedSideError(
                     f"the reference of {where} gives no answer: {error}."
                 ) from error
@@ -181,47 +229,53 @@ class Judge:
 
     def _answer_of_reference(self, asked: Plan, exercise: Exercise, case: Case) -> Observation:
         """Ask the reference; end its process if it gives no answer."""
+        reference = self._reference(asked, exercise.needs)
         try:
-            return self._reference(asked).ask(
-                exercise, case, time.monotonic() + self.limits.submission
-            )
-        except ChildError:
-            self._forget(asked.name)
+            patience = self.limits.submission
+            (answer,) = reference.ask(exercise, [case], time.monotonic() + patience, patience)
+        except (ChildError, ServerError):
+            self._forget(asked.name, exercise.needs)
             raise
+        return answer
 
-    def _reference(self, asked: Plan) -> Child:
-        if asked.name in self._references:
-            return self._references[asked.name]
+    def _reference(self, asked: Plan, kept: Kept) -> Child:
+        if (asked.name, kept) in self._references:
+            return self._references[asked.name, kept]
         path = self.course.source(asked.name)
         solutions = solution_cells(path)
         cells = [*asked.setup]
         cells += [
             Cell(index, "code", code, name) for index, (name, code) in enumerate(solutions.items())
         ]
-        child = Child(self.limits)
-        self._references[asked.name] = child
+        child = self.child(asked, kept, asked_for(cell.source for cell in cells))
+        self._references[asked.name, kept] = child
         try:
             loaded = child.load(cells, time.monotonic() + self.limits.load)
         except ChildError as error:
-            self._forget(asked.name)
+            self._forget(asked.name, kept)
             raise TrustedSideError(f"{path.name} cannot be loaded: {error}.") from error
+        except ServerError:
+            self._forget(asked.name, kept)
+            self.restart(kept)
+            raise
         if loaded.troubles:
             index, trouble = min(loaded.troubles.items())
-            self._forget(asked.name)
+            self._forget(asked.name, kept)
             raise TrustedSideError(
                 f"{path.name}: the cell {cells[index].grade_id} fails: {trouble['message']}."
             )
         return child
 
-    def _forget(self, assignment: str) -> None:
-        child = self._references.pop(assignment, None)
+    def _forget(self, assignment: str, kept: Kept) -> None:
+        child = self._references.pop((assignment, kept), None)
         if child is not None:
             child.close()
 
     def close(self) -> None:
-        """End the references' processes."""
-        for assignment in list(self._references):
-            self._forget(assignment)
+        """End all processes: the references' and the servers."""
+        for assignment, kept in list(self._references):
+            self._forget(assignment, kept)
+        self._servers.close()
 
     def __enter__(self) -> Self:
         return self
@@ -288,27 +342,39 @@ class _Hearing:
         self.limits = judge.limits
         self.deadline = time.monotonic() + self.limits.submission
         self.cells = [*asked.setup, *student_cells(notebook)]
+        self.modules = asked_for(cell.source for cell in self.cells)
         self.left_out: dict[int, str] = {}
         self.asked_of: dict[str, list[_Asked]] = {}
         self.put_off: dict[str, list[Observation]] = {}  # answers to the first of the questions
         self.milliseconds: dict[str, int] = {}
         self.remarks: dict[str, list[str]] = {name: [] for name in asked.points}
         self.notes: list[str] = []
+        self.later = 0  # exercises that are not among those asked at present
+        self.spoiled: set[str] = set()
+        self.has_failed = False  # a server, once
 
     def hold(self) -> tuple[ExerciseVerdict, ...]:
         """Ask every exercise; return one verdict for each, in the order of the notebook."""
         known = exercises()
         waiting = [known[name] for name in self.asked.points]
         order = np.random.default_rng(self.seed).permutation(len(waiting))
-        loaded = self._children([waiting[position] for position in order], keep_rules=False)
-        self._remark(loaded)
-        if loaded is not None and loaded.missed_rule:
-            stopped = {
-                self.cells[index].name
-                for index, trouble in loaded.troubles.items()
-                if trouble["kind"] == "exception"
-            }
-            self._ask_values_again([one for one in waiting if one.name in stopped])
+        groups: dict[Kept, list[Exercise]] = {}
+        for position in order:
+            groups.setdefault(waiting[position].needs, []).append(waiting[position])
+        stopped: list[Exercise] = []
+        self.later = len(waiting)
+        for kept, group in sorted(groups.items(), key=lambda one: one[0] or ()):
+            self.later -= len(group)
+            loaded = self._children(group, kept)
+            self._remark(loaded, group)
+            if loaded is not None and loaded.missed_rule:
+                names = {
+                    self.cells[index].name
+                    for index, trouble in loaded.troubles.items()
+                    if trouble["kind"] == "exception"
+                }
+                stopped += [one for one in group if one.name in names]
+        self._ask_values_again(stopped)
         self._confirm_wrong(waiting)
         return tuple(
             exercise_verdict(
@@ -336,14 +402,14 @@ class _Hearing:
         }
         again = [exercise for exercise in waiting if exercise.name in before]
         if again:
-            self._children(again, keep_rules=True)
+            self._children(again, None)
         for name, earlier in before.items():
             if _right_answers(self.asked_of[name]) > _right_answers(earlier):
                 self.remarks[name].clear()
             else:
                 self.asked_of[name] = earlier
 
-    def _children(self, waiting: list[Exercise], *, keep_rules: bool) -> Loaded | None:
+    def _children(self, waiting: Sequence[Exercise], kept: Kept) -> Loaded | None:
         """Start children until every exercise is asked or time is up."""
         waiting = list(waiting)
         loaded = None
@@ -352,10 +418,22 @@ class _Hearing:
                 self._lose(waiting, TIME_IS_UP)
                 break
             cells = {i: cell for i, cell in enumerate(self.cells) if i not in self.left_out}
-            with Child(self.limits, keep_rules=keep_rules) as child:
-                positions = list(cells)
+            positions = list(cells)
+            with self.judge.child(self.asked, kept, self.modules) as child:
                 try:
                     result = child.load(list(cells.values()), self.deadline)
+                    loaded = Loaded(
+                        {positions[i]: trouble for i, trouble in result.troubles.items()},
+                        result.missed_rule,
+                    )
+                    while waiting:
+                        if not self._ask(child, waiting.pop(0), waiting):
+                            break
+                except ServerError as error:
+                    if self.has_failed:
+                        raise TrustedSideError(f"{error}.") from error
+                    self.has_failed = True
+                    self.judge.restart(kept)
                 except ChildError as error:
                     if time.monotonic() >= self.deadline:
                         self._lose(waiting, TIME_IS_UP)
@@ -364,14 +442,6 @@ class _Hearing:
                     if child.at_cell is None or cells[positions[child.at_cell]].role == "setup":
                         raise TrustedSideError(f"the set-up did not run: {error}.") from error
                     self._leave_out(child, positions, str(error))
-                    continue
-                loaded = Loaded(
-                    {positions[i]: trouble for i, trouble in result.troubles.items()},
-                    result.missed_rule,
-                )
-                while waiting:
-                    if not self._ask(child, waiting.pop(0), waiting):
-                        break
         return loaded
 
     def _ask(self, child: Child, exercise: Exercise, waiting: list[Exercise]) -> bool:
@@ -381,24 +451,37 @@ class _Hearing:
         the end of those that are waiting, with what it has answered.
         """
         begun = time.monotonic()
-        share = begun + (self.deadline - begun) / (len(waiting) + 1)
+        others = len(waiting) + self.later
+        budget = (self.deadline - begun) / (others + 1) if others else self.limits.submission
         cases = self._draw(exercise)
         observed = self.put_off.pop(exercise.name, [])
         reason, goes_on = "", True
-        for position, case in enumerate(cases[len(observed) :]):
-            if position and waiting and time.monotonic() > share:
-                self.put_off[exercise.name] = observed
-                waiting.append(exercise)
-                self._count_time(exercise, begun)
-                return True
-            try:
-                observed.append(child.ask(exercise, case, self.deadline))
-            except ChildError as error:
-                reason, goes_on = self._reason(error), isinstance(error, SlowError)
-                break
-        self._close(exercise, cases, observed, reason)
+        try:
+            for one in child.ask(exercise, cases[len(observed) :], self.deadline, budget):
+                observed.append(one)
+        except ServerError:
+            self._put_off(exercise, observed, waiting)
+            raise
+        except SpoiledError as error:  # the fault of something that was asked before, at first
+            if exercise.name not in self.spoiled:
+                self.spoiled.add(exercise.name)
+                self._put_off(exercise, observed, waiting)
+                return False
+            reason, goes_on = str(error), False
+        except ChildError as error:
+            reason, goes_on = self._reason(error), isinstance(error, SlowError)
         self._count_time(exercise, begun)
+        if not reason and len(observed) < len(cases) and (waiting or self.later):
+            self._put_off(exercise, observed, waiting)
+        else:
+            self._close(exercise, cases, observed, reason)
         return goes_on
+
+    def _put_off(
+        self, exercise: Exercise, observed: list[Observation], waiting: list[Exercise]
+    ) -> None:
+        self.put_off[exercise.name] = observed
+        waiting.append(exercise)
 
     def _count_time(self, exercise: Exercise, begun: float) -> None:
         spent = round(1000 * (time.monotonic() - begun))
@@ -444,8 +527,9 @@ class _Hearing:
             if seconds > self.limits.cell / 4 and cell.role == "free":
                 self.left_out[positions[number]] = f"took {seconds:.0f} seconds"
 
-    def _remark(self, loaded: Loaded | None) -> None:
+    def _remark(self, loaded: Loaded | None, group: Sequence[Exercise]) -> None:
         """Say what happened to cells: beside their exercise, or among the notes."""
+        names = {exercise.name for exercise in group}
         troubles = {
             index: {"kind": "left out", "message": why} for index, why in self.left_out.items()
         }
@@ -454,12 +538,14 @@ class _Hearing:
             cell = self.cells[index]
             kind, message = trouble["kind"], trouble["message"]
             if cell.role == "solution" and cell.name in self.remarks:
-                if kind != "undone":
+                if kind != "undone" and cell.name in names:
                     self.remarks[cell.name].append(
                         sentence(f"your cell did not run to its end: {message}")
                     )
             elif kind not in ("exception", "undone"):
-                self.notes.append(sentence(f"cell {cell.index + 1} was passed over: {message}"))
+                note = sentence(f"cell {cell.index + 1} was passed over: {message}")
+                if note not in self.notes:
+                    self.notes.append(note)
 
     def _confirm_wrong(self, asked: Iterable[Exercise]) -> None:
         """Hold every wrong answer against the reference, with the same question."""

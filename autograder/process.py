@@ -1,8 +1,8 @@
 """The judge's handle on one child: a process with a notebook's cells, questions in, arrays out.
 
 Everything the process does is turned into an answer or a `ChildError` with a sentence for the
-student: it hung, it died, it answered nonsense. This is the place where the sandbox around the
-child is put up.
+student: it hung, it died, it answered nonsense. What goes wrong before any code of a student's has
+reached it is a `ServerError`, and nobody's zero.
 """
 
 from __future__ import annotations
@@ -10,25 +10,21 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from autograder import wire
 from autograder.cells import Cell, printable
-from autograder.child import COMMAND
-from autograder.course import ROOT
+from autograder.server import Wish
+from autograder.servers import Server, ServerError
 from course_autograd.exercises import Case, Exercise, Observation, WireError
 
 UNREADABLE = "what came back from your code could not be read"
+BEGINNING = 20.0  # seconds until a child has imported what its notebook names, and begun
 
 
 @dataclass(frozen=True)
@@ -42,15 +38,22 @@ class Limits:
     grace : float
         Seconds after which a limit that the child should have kept is enforced from outside.
     memory : int
-        Megabytes of address space of a child.
+        Megabytes that a child may use beyond what its server has.
     """
 
     cell: float = 4.0
     load: float = 20.0
     request: float = 4.0
     submission: float = 60.0
-    grace: float = 1.0
-    memory: int = 4096
+    grace: float = 0.4
+    memory: int = 1024
+
+
+KILLED = {
+    signal.SIGXCPU: "it had used up its processor time",
+    signal.SIGSYS: "it did what is not allowed here",
+    signal.SIGKILL: "it had closed the connection to the grader, or used up the memory",
+}
 
 
 class ChildError(Exception):
@@ -73,6 +76,10 @@ class NonsenseError(ChildError):
     """It answered something else than was agreed."""
 
 
+class SpoiledError(NonsenseError):
+    """It said something before it was asked."""
+
+
 @dataclass
 class Loaded:
     """What happened while the cells ran.
@@ -90,46 +97,45 @@ class Loaded:
 
 
 class Child:
-    """A fresh process with the cells of one notebook; ended with its whole process group.
+    """A fresh process with the cells of one notebook, forked by a server.
 
     Parameters
     ----------
+    server : Server
+        Who forks it.
     limits : Limits
         Time and memory.
-    keep_rules : bool
-        Whether the package keeps its backward rules there.
+    level : str
+        The sandbox to be put up.
+    modules : sequence of str
+        To be imported before the sandbox is up, where they exist and may be.
+
+    Raises
+    ------
+    ServerError
+        If the server fails.
     """
 
-    def __init__(self, limits: Limits, *, keep_rules: bool = False) -> None:
+    def __init__(
+        self, server: Server, limits: Limits, level: str, modules: Sequence[str] = ()
+    ) -> None:
         self.limits = limits
         self.at_cell: int | None = None
         self.seconds_of_cell: dict[int, float] = {}
-        self.folder = Path(tempfile.mkdtemp(prefix="judged-"))
+        self._server = server
+        wish = Wish(level, int(limits.submission) + 5, limits.memory, tuple(modules))
         from_judge, to_child = os.pipe()
         from_child, to_judge = os.pipe()
-        arguments = [
-            str(ROOT),
-            str(from_judge),
-            str(to_judge),
-            "rules" if keep_rules else "no rules",
-            str(int(limits.submission) + 5),
-            str(limits.memory),
-        ]
+        self.line = wire.Line(to_child, from_child)
         try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-c", COMMAND, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(from_judge, to_judge),
-                cwd=self.folder,
-                env=environment(self.folder),
-                start_new_session=True,
-            )
+            self.pid: int | None = server.fork(wish, from_judge, to_judge)
+        except ServerError:
+            self.line.close()
+            raise
         finally:
             os.close(from_judge)
             os.close(to_judge)
-        self.line = wire.Line(to_child, from_child)
+        self._has_begun = False
 
     def load(self, cells: Sequence[Cell], deadline: float) -> Loaded:
         """Run `cells` in order.
@@ -138,6 +144,8 @@ class Child:
         ------
         ChildError
             `at_cell` is then the index of the cell at work.
+        ServerError
+            If the child has not even begun.
         """
         nonce = secrets.token_hex(16)
         told = [
@@ -148,12 +156,14 @@ class Child:
             }
             for number, cell in enumerate(cells)
         ]
-        self.at_cell, begun = None, time.monotonic()
+        self.at_cell = None
+        self._send({"kind": "load", "nonce": nonce, "cells": told, "seconds": self.limits.cell})
+        if not self._has_begun:
+            self._await_beginning()
+        begun = time.monotonic()
         deadline = min(deadline, begun + self.limits.load)
-        request = {"kind": "load", "nonce": nonce, "cells": told, "seconds": self.limits.cell}
-        self._send(request)
         while True:
-            patience = self.limits.cell + self.limits.grace + (3 if self.at_cell is None else 0)
+            patience = self.limits.cell + self.limits.grace
             frame = self._receive(nonce, min(deadline, time.monotonic() + patience))
             now = time.monotonic()
             if self.at_cell is not None:
@@ -171,42 +181,67 @@ class Child:
             raise NonsenseError(UNREADABLE)
         return Loaded(_troubles(frame, len(cells)), frame.header.get("missed_rule") is True)
 
-    def ask(self, exercise: Exercise, case: Case, deadline: float) -> Observation:
-        """Put one question to the student's answer.
+    def _await_beginning(self) -> None:
+        """Wait until the sandbox is up: the child has not read anything of a student's before.
+
+        Raises
+        ------
+        ServerError
+        """
+        try:
+            frame = self.line.receive(time.monotonic() + BEGINNING)
+        except (wire.ProtocolError, wire.LateError) as error:
+            raise ServerError(f"a child of the grader's server did not begin: {error}") from error
+        if frame.header.get("kind") != "ready":
+            raise ServerError(f"a child cannot be shut in: {printable(frame.text('message'))}")
+        self._has_begun = True
+
+    def ask(
+        self, exercise: Exercise, cases: Sequence[Case], deadline: float, budget: float
+    ) -> Iterator[Observation]:
+        """Put questions to the student's answer; yield what it does with each.
+
+        They are sent together, and each answer has its own deadline. The child stops where all
+        together have taken longer than `budget` seconds.
 
         Raises
         ------
         ChildError
         """
-        nonce = secrets.token_hex(16)
-        header, arrays = case.to_wire()
-        seconds = self.limits.request
-        self._send(
-            {
-                "kind": "run",
-                "nonce": nonce,
-                "exercise": exercise.name,
-                "case": header,
-                "seconds": seconds,
-            },
-            arrays,
-        )
-        latest = time.monotonic() + seconds + self.limits.grace
-        frame = self._receive(nonce, min(deadline, latest))
-        if frame.header["kind"] == "timeout":
-            raise SlowError(f"no answer within {seconds:g} seconds; is there an endless loop?")
-        if frame.header["kind"] != "observed":
-            raise NonsenseError(UNREADABLE)
-        try:
-            return Observation.from_wire(frame.header.get("observation"), list(frame.arrays))
-        except WireError as error:
-            raise NonsenseError(f"{UNREADABLE}: {error}") from error
+        nonce, seconds = secrets.token_hex(16), self.limits.request
+        headers, arrays = [], []
+        for case in cases:
+            header, parts = case.to_wire()
+            headers.append([header, len(parts)])
+            arrays += parts
+        begun = time.monotonic()
+        request = {"kind": "run", "nonce": nonce, "exercise": exercise.name, "cases": headers}
+        self._send({**request, "seconds": seconds, "budget": budget}, arrays)
+        deadline = min(deadline, begun + budget + seconds + self.limits.grace)
+        for _ in cases:
+            latest = time.monotonic() + seconds + self.limits.grace
+            frame = self._receive(nonce, min(deadline, latest))
+            kind = frame.header["kind"]
+            if kind == "timeout":
+                raise SlowError(f"no answer within {seconds:g} seconds; is there an endless loop?")
+            if kind == "enough":
+                return
+            if kind != "observed":
+                raise NonsenseError(UNREADABLE)
+            try:
+                yield Observation.from_wire(frame.header.get("observation"), list(frame.arrays))
+            except WireError as error:
+                raise NonsenseError(f"{UNREADABLE}: {error}") from error
 
     def _send(self, header: Mapping[str, Any], arrays: Sequence[Any] = ()) -> None:
         try:
-            self.line.send(wire.pack(header, arrays))
+            data = wire.pack(header, arrays)
         except wire.ProtocolError as error:
             raise NonsenseError(f"{UNREADABLE}: {error}") from error
+        try:
+            self.line.send(data)
+        except wire.ProtocolError as error:
+            raise SpoiledError(f"{UNREADABLE}: {error}") from error
 
     def _receive(self, nonce: str, deadline: float) -> wire.Frame:
         begun = time.monotonic()
@@ -226,27 +261,39 @@ class Child:
         return frame
 
     def _how_it_ended(self) -> str:
-        """Say in words how the process ended."""
-        try:
-            status = self.process.wait(timeout=self.limits.grace)
-        except subprocess.TimeoutExpired:
-            return "your code closed the connection to the grader"
-        if status >= 0:
+        """Say in words how the process ended.
+
+        Raises
+        ------
+        ServerError
+            If its server ended, and it for that reason.
+        """
+        status = self.end()
+        if status is None or status >= 0:
             return "your code ended the whole process (os._exit or the like)"
-        names = {signal.SIGXCPU: "used up its processor time", signal.SIGKILL: "was killed"}
         try:
             number = signal.Signals(-status)
         except ValueError:
             return f"your code crashed the whole process (signal {-status})"
-        return f"your code crashed the whole process ({names.get(number, number.name)})"
+        if number in KILLED:
+            return f"your code's process was ended: {KILLED[number]}"
+        return f"your code crashed the whole process ({number.name})"
+
+    def end(self) -> int | None:
+        """End the process; return its exit code, None if that had been done before.
+
+        Raises
+        ------
+        ServerError
+        """
+        pid, self.pid = self.pid, None
+        return None if pid is None else self._server.end(pid)
 
     def close(self) -> None:
-        """End the process and everything it started in its group; remove its folder."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        """End the process and everything it started in its group."""
+        with contextlib.suppress(ServerError):  # it has gone then, as its children have
+            self.end()
         self.line.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -258,21 +305,6 @@ class Child:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Return the few variables a child gets: no name, no path, no secret of this process."""
-    return {
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        "MPLBACKEND": "Agg",
-        "MPLCONFIGDIR": str(folder),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
 
 
 def _troubles(frame: wire.Frame, cells: int) -> dict[int, dict[str, str]]:

@@ -78,6 +78,8 @@ class Verdict:
         With it, the same questions are drawn again.
     exercises : tuple of ExerciseVerdict
         In the order of the notebook.
+    level : str
+        The sandbox that was around the submission, as `autograder.sandbox` names it.
     notes : tuple of str
         What concerns the notebook as a whole.
     milliseconds : int
@@ -87,6 +89,7 @@ class Verdict:
     assignment: str
     seed: int
     exercises: tuple[ExerciseVerdict, ...]
+    level: str = ""
     notes: tuple[str, ...] = ()
     milliseconds: int = 0
 
@@ -108,6 +111,7 @@ class Verdict:
         return {
             "assignment": self.assignment,
             "seed": str(self.seed),
+            "level": self.level,
             "score": self.score,
             "points": self.points,
             "notes": list(self.notes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -191,7 +192,8 @@ def test_the_grader_and_the_solutions_cannot_be_imported(judge, submission):
 
 def test_the_environment_of_the_judge_stays_with_the_judge(judge, submission, monkeypatch):
     monkeypatch.setenv("SECRET", "1")
-    curious = "import os\nassert 'SECRET' not in os.environ\nassert not os.listdir()\n"
+    curious = "import os\nassert 'SECRET' not in os.environ\nassert not sys.argv[1:]\n"
+    curious = "import sys\n" + curious
     assert scores(judge, submission.solve().write(mul=curious + rule(RIGHT))) == POINTS
 
 
@@ -391,7 +393,7 @@ def test_nothing_is_left_behind(course, submission, tmp_path, monkeypatch):
 
     def note(self, *given, **options):
         start(self, *given, **options)
-        started.append(self.process.pid)
+        started.append(self.pid)
 
     monkeypatch.setattr(Child, "__init__", note)
     with Judge(course, LIMITS) as judge:
@@ -426,7 +428,7 @@ def test_a_reference_that_was_ended_is_started_again(course, submission):
     wrong = submission.solve().write(mul=rule("return ctx")).notebook()
     with Judge(course, LIMITS) as judge:
         before = judge.verdict(wrong, ASSIGNMENT)
-        judge._references[ASSIGNMENT].process.kill()
+        os.kill(judge._references[ASSIGNMENT, ()].pid, signal.SIGKILL)
         assert judge.verdict(wrong, ASSIGNMENT).score == before.score == sum(POINTS.values()) - 3
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from autograder.cells import Cell, read_source, solution_cells
 from autograder.child import CellTimeout, time_limit
 from autograder.course import COURSE
-from autograder.judge import judged_by
+from autograder.judge import Judge, Plan, judged_by, plan
 from autograder.process import Child, ChildError, Limits, SlowError
 from course_autograd import reset_rules
 from course_autograd.check import examine
@@ -148,24 +148,31 @@ def graded(answers: Iterable[Answer], seed: int = 0) -> list[Report]:
     the child, not the other answers.
     """
     reports: list[Report] = []
-    for _, together in groupby(answers, key=lambda one: find(one.exercise).assignment):
-        waiting = list(together)
-        for start in range(0, len(waiting), IN_ONE_CHILD):
-            reports += _in_one_child(waiting[start : start + IN_ONE_CHILD], seed)
+
+    def kind(answer: Answer) -> tuple[str, tuple[str, ...]]:
+        exercise = find(answer.exercise)
+        return exercise.assignment, exercise.needs
+
+    with Judge(limits=Limits(submission=600.0)) as judge:
+        for (assignment, _), together in groupby(answers, key=kind):
+            waiting = list(together)
+            for start in range(0, len(waiting), IN_ONE_CHILD):
+                some = waiting[start : start + IN_ONE_CHILD]
+                reports += _in_one_child(judge, plan(assignment), some, seed)
     return reports
 
 
-def _in_one_child(answers: list[Answer], seed: int) -> Iterator[Report]:
-    limits = Limits(submission=600.0)
-    child = Child(limits)
+def _in_one_child(judge: Judge, asked: Plan, answers: list[Answer], seed: int) -> Iterator[Report]:
+    needs = find(answers[0].exercise).needs
+    child = judge.child(asked, needs)
     try:
         for answer in answers:
             exercise = find(answer.exercise)
-            observed, usable = _asked(child, answer, exercise, seed, limits)
+            observed, usable = _asked(child, answer, exercise, seed, judge.limits)
             yield score(exercise, observed)
             if not usable:
                 child.close()
-                child = Child(limits)
+                child = judge.child(asked, needs)
     finally:
         child.close()
 
@@ -182,8 +189,8 @@ def _asked(
     deadline = time.monotonic() + limits.submission
     try:
         child.load(cells, deadline)
-        for case in cases:
-            observed.append(child.ask(exercise, case, deadline))
+        for one in child.ask(exercise, cases, deadline, limits.submission):
+            observed.append(one)
     except ChildError as error:
         reason, usable = str(error), isinstance(error, SlowError)
     silent = Observation(error=Trouble("missing", reason))
