@@ -26,7 +26,7 @@ from autograder.errors import AutograderError, NotANotebookError
 from autograder.imports import asked_for
 from autograder.process import Child, ChildError, Limits, Loaded, SlowError, SpoiledError
 from autograder.servers import Kept, ServerError, Servers
-from autograder.verdict import ExerciseVerdict, Verdict, exercise_verdict
+from autograder.verdict import ExerciseVerdict, Verdict, evidence_of, exercise_verdict
 from course_autograd.exercises import (
     Case,
     Exercise,
@@ -308,6 +308,7 @@ class _Asked:
     case: Case
     observation: Observation
     finding: Finding
+    milliseconds: float
 
     @property
     def silent(self) -> bool:
@@ -346,7 +347,8 @@ class _Hearing:
         self.left_out: dict[int, str] = {}
         self.asked_of: dict[str, list[_Asked]] = {}
         self.put_off: dict[str, list[Observation]] = {}  # answers to the first of the questions
-        self.milliseconds: dict[str, int] = {}
+        self.milliseconds: dict[str, float] = {}
+        self.waited: dict[str, list[float]] = {}  # milliseconds for each answer
         self.remarks: dict[str, list[str]] = {name: [] for name in asked.points}
         self.notes: list[str] = []
         self.later = 0  # exercises that are not among those asked at present
@@ -383,7 +385,11 @@ class _Hearing:
                 [one.finding for one in self.asked_of[exercise.name]],
                 silence=_silence(self.asked_of[exercise.name]),
                 remarks=tuple(self.remarks[exercise.name]),
-                milliseconds=self.milliseconds.get(exercise.name, 0),
+                milliseconds=round(self.milliseconds.get(exercise.name, 0.0)),
+                evidence=tuple(
+                    evidence_of(one.case, one.observation, one.finding, one.milliseconds)
+                    for one in self.asked_of[exercise.name]
+                ),
             )
             for exercise in waiting
         )
@@ -455,10 +461,12 @@ class _Hearing:
         budget = (self.deadline - begun) / (others + 1) if others else self.limits.submission
         cases = self._draw(exercise)
         observed = self.put_off.pop(exercise.name, [])
-        reason, goes_on = "", True
+        reason, goes_on, asked = "", True, time.monotonic()
         try:
             for one in child.ask(exercise, cases[len(observed) :], self.deadline, budget):
                 observed.append(one)
+                self.waited.setdefault(exercise.name, []).append(1000 * (time.monotonic() - asked))
+                asked = time.monotonic()
         except ServerError:
             self._put_off(exercise, observed, waiting)
             raise
@@ -484,8 +492,8 @@ class _Hearing:
         waiting.append(exercise)
 
     def _count_time(self, exercise: Exercise, begun: float) -> None:
-        spent = round(1000 * (time.monotonic() - begun))
-        self.milliseconds[exercise.name] = self.milliseconds.get(exercise.name, 0) + spent
+        spent = 1000 * (time.monotonic() - begun)
+        self.milliseconds[exercise.name] = self.milliseconds.get(exercise.name, 0.0) + spent
 
     def _reason(self, error: ChildError) -> str:
         return TIME_IS_UP if time.monotonic() >= self.deadline else str(error)
@@ -504,10 +512,12 @@ class _Hearing:
     ) -> None:
         """Judge what was observed; questions without an answer count as answered wrongly."""
         silent = Observation(error=Trouble("missing", reason))
-        answers = [*observed, *[silent] * (len(cases) - len(observed))]
+        open_ones = len(cases) - len(observed)
+        answers = [*observed, *[silent] * open_ones]
+        waited = [*self.waited.pop(exercise.name, []), *[0.0] * open_ones]
         self.asked_of[exercise.name] = [
-            _Asked(case, answer, judged_by(exercise, case, answer))
-            for case, answer in zip(cases, answers, strict=True)
+            _Asked(case, answer, judged_by(exercise, case, answer), milliseconds)
+            for case, answer, milliseconds in zip(cases, answers, waited, strict=True)
         ]
         if reason and observed:
             self.remarks[exercise.name].append(sentence(f"while it was tried: {reason}"))

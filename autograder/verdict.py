@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from course_autograd.exercises import Exercise, Finding
+import numpy as np
+
+from course_autograd.exercises import Case, Exercise, Finding, Observation
 from course_autograd.exercises.report import score, words
 
 DECIMALS = 3
+DIGITS = 16  # of a digest
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class ExerciseVerdict:
         What the answer printed in the first wrong case.
     milliseconds : int
         Time it took.
+    evidence : tuple of mappings
+        What each case showed, as `evidence_of` puts it.
     """
 
     name: str
@@ -55,6 +61,7 @@ class ExerciseVerdict:
     remarks: tuple[str, ...] = ()
     printed: str = ""
     milliseconds: int = 0
+    evidence: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def state(self) -> str:
@@ -123,6 +130,65 @@ class Verdict:
         }
 
 
+def evidence_of(
+    case: Case, observation: Observation, finding: Finding, milliseconds: float
+) -> dict[str, Any]:
+    """Return what one case showed, as plain data.
+
+    Digests stand for the question, the answer and the truth: whoever replays a verdict sees
+    whether the same was asked, answered and expected. They say nothing about where the question
+    came from, so equal questions have equal digests, whatever the seed. Of an error only its kind
+    counts: messages may hold addresses in memory.
+
+    Returns
+    -------
+    dict
+        ``label``, ``question``, ``got``, ``expected`` (empty where it is not told), ``right``,
+        ``mistake`` (keys of what explains a wrong answer), ``milliseconds``.
+    """
+    found, error = observation, observation.error
+    keys = finding.mistakes or tuple(sorted({key for one in finding.fits.values() for key in one}))
+    expected = getattr(finding, "expected", None)
+    return {
+        "label": case.label,
+        "question": digest(
+            (case.facet, case.kind, case.label, case.arrays, case.options, case.upstream)
+        ),
+        "got": digest((found.output, found.gradients, found.answers, error and error.kind)),
+        "expected": "" if expected is None else digest(expected),
+        "right": finding.right,
+        "mistake": ", ".join(keys),
+        "milliseconds": round(milliseconds, 2),
+    }
+
+
+def digest(value: Any) -> str:
+    """Return a short SHA-256 of plain data: kinds, dtypes, shapes and bytes."""
+    total = hashlib.sha256()
+    _feed(total, value)
+    return total.hexdigest()[:DIGITS]
+
+
+def _feed(total: Any, value: Any) -> None:
+    """Add a value to a hash, so that no two values are written alike."""
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.ascontiguousarray(value)
+        total.update(f"array {array.dtype.str} {np.shape(value)} {array.nbytes}\n".encode())
+        total.update(array.tobytes())
+    elif isinstance(value, Mapping):
+        total.update(f"mapping {len(value)}\n".encode())
+        for key in sorted(value):
+            _feed(total, key)
+            _feed(total, value[key])
+    elif isinstance(value, tuple | list):
+        total.update(f"sequence {len(value)}\n".encode())
+        for one in value:
+            _feed(total, one)
+    else:
+        data = repr(value).encode("utf-8", "backslashreplace")
+        total.update(f"{type(value).__name__} {len(data)}\n".encode() + data)
+
+
 def exercise_verdict(
     exercise: Exercise,
     points: float,
@@ -131,6 +197,7 @@ def exercise_verdict(
     silence: str = "",
     remarks: tuple[str, ...] = (),
     milliseconds: int = 0,
+    evidence: tuple[Mapping[str, Any], ...] = (),
 ) -> ExerciseVerdict:
     """Put together what all cases of one exercise showed; `silence` says why none was answered.
 
@@ -154,6 +221,7 @@ def exercise_verdict(
         remarks=(*remarks, *(f"Counted as right, but not judged: {it}." for it in report.doubts)),
         printed=" ".join(report.printed.split()),
         milliseconds=milliseconds,
+        evidence=evidence,
     )
 
 

@@ -15,7 +15,7 @@ from autograder.child import compiled, run_cell, without_magics
 from autograder.course import Course
 from autograder.judge import Judge, TrustedSideError
 from autograder.process import Child, Limits
-from autograder.verdict import score_of
+from autograder.verdict import digest, score_of
 
 LIMITS = Limits(cell=0.6, load=3.0, request=0.6, submission=12.0, grace=0.4, memory=3000)
 
@@ -95,6 +95,51 @@ def test_seeds_come_from_the_operating_system_and_are_kept(judge, submission):
     assert len(seeds) == 2
     text = json.dumps(judge.verdict(submission.notebook(), ASSIGNMENT, seed=2**62 + 1).to_json())
     assert str(2**62 + 1) in text
+
+
+def test_evidence_tells_case_by_case_what_was_asked_answered_and_found(judge, submission):
+    wrong = rule("x, y = ctx\nreturn y, x")
+    right = submission.solve().notebook()
+    first, again, other = (judge.verdict(right, ASSIGNMENT, seed=seed)["mul"] for seed in (7, 7, 8))
+    failed = judge.verdict(submission.write(mul=wrong).notebook(), ASSIGNMENT, seed=7)["mul"]
+
+    def told(verdict, key):
+        return [one[key] for one in verdict.evidence]
+
+    assert len(first.evidence) > 10
+    assert all(told(first, "right"))
+    assert not any(told(first, "mistake"))
+    assert told(first, "question") == told(again, "question") == told(failed, "question")
+    assert set(told(first, "question")).isdisjoint(told(other, "question"))
+    assert told(first, "got") == told(again, "got")
+    assert set(told(first, "got")).isdisjoint(told(failed, "got"))
+    assert "upstream" in told(failed, "mistake")[0]
+    assert all(0 <= one <= 4000 for one in told(first, "milliseconds"))
+    assert json.loads(json.dumps(first.evidence)) == list(first.evidence)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (np.zeros(2), np.zeros((2, 1))),
+        (np.zeros(2), np.zeros(2, np.float32)),
+        (np.zeros(()), 0.0),
+        (0, 0.0),
+        (True, 1),
+        (("a", "b"), ("ab",)),
+        ({"a": (1,)}, {"a": 1}),
+        (None, "None"),
+        ([[1], 2], [[1, 2]]),
+    ],
+)
+def test_digests_of_different_things_differ(one, other):
+    assert digest(one) != digest(other)
+    assert digest(one) == digest(one)
+
+
+def test_the_level_of_the_sandbox_stands_in_the_verdict(judge, submission):
+    verdict = judge.verdict(submission.notebook(), ASSIGNMENT)
+    assert verdict.level == verdict.to_json()["level"] == judge.level
 
 
 def test_helpers_and_imports_in_cells_of_ones_own_count(judge, submission):
