@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
-Sampler = Callable[[np.random.Generator, Shape], Array]
-Options = Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]]
+Sampler: TypeAlias = "Callable[[np.random.Generator, Shape], Array]"  # np.random is slow to import
+Options: TypeAlias = "Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]]"
 
 
 def anywhere(rng: np.random.Generator, shape: Shape) -> Array:

@@ -7,7 +7,6 @@ that a wrong file leaves a model as it was; and a file is complete or does not e
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,6 +100,8 @@ def read_npz(path: str | os.PathLike[str]) -> State:
     StateError
         If it is not a readable .npz of plain arrays. Pickled objects are never loaded.
     """
+    import zipfile  # slow to import, and only needed here
+
     try:
         with Path(path).open("rb") as file:
             archive = np.load(file, allow_pickle=False)

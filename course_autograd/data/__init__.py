@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +64,8 @@ def digits() -> Digits:
     Source: Alpaydin, E. & Kaynak, C. (1998), Optical Recognition of Handwritten Digits, UCI
     Machine Learning Repository, CC BY 4.0; see SOURCE.md beside this file.
     """
+    from importlib import resources  # slow to import, and only needed here
+
     file = resources.files(__package__) / "digits.npz"
     with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
         images, labels = archive["images"], archive["labels"]
