@@ -5,8 +5,13 @@ object, and the raw bytes of the arrays one after the other, in C order, little 
 lists the arrays under ``"arrays"`` as ``{"dtype": "float64", "shape": [3, 4]}``.
 
 What comes from the child is hostile. Every length is checked before memory is taken for it, the
-nesting of the JSON is limited, five element types exist, and anything else is
-a `ProtocolError`. Nothing is ever unpickled or evaluated.
+nesting of the JSON is limited, five element types exist, a child may send no more than so much in
+all its life, and anything else is a `ProtocolError`. Nothing is ever unpickled or evaluated.
+
+NumPy's own file format (npy) is not used: its header is a Python literal, which must be parsed,
+and describes more than numbers (structures, strings, objects, other byte orders), which must be
+refused again. Here dtype and shape are JSON, of which only two fixed fields are read, so that
+there is no such header to be abused.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import selectors
+import select
 import struct
 import time
 from collections.abc import Mapping, Sequence
@@ -56,15 +61,18 @@ class Size:
         Bytes.
     arrays : int
         Number of arrays.
+    total : int
+        Bytes of all frames together.
     """
 
     header: int = 1_000_000
-    body: int = 64_000_000
+    body: int = 16_000_000
     arrays: int = 1_000
+    total: int = 64_000_000
 
 
 # What the trusted side may send: a notebook's code travels in the header.
-FROM_JUDGE = Size(header=32_000_000)
+FROM_JUDGE = Size(header=32_000_000, body=256_000_000, arrays=100_000, total=1 << 62)
 FROM_CHILD = Size()
 
 
@@ -128,8 +136,10 @@ class Decoder:
     def __init__(self, size: Size = FROM_CHILD) -> None:
         self.size = size
         self._bytes = bytearray()
+        self._total = 0
         self._lengths: tuple[int, int] | None = None
         self._header: dict[str, Any] | None = None
+        self._described: list[tuple[str, tuple[int, ...], int, int]] = []
         self._error: ProtocolError | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -141,9 +151,12 @@ class Decoder:
             If the next byte cannot belong to a frame. Frames that were complete before it are
             handed out first: who broke the line must not depend on how it was cut.
         """
+        self._total += len(data)
         self._bytes += data
         frames: list[Frame] = []
         try:
+            if self._total > self.size.total:
+                raise ProtocolError(f"more than {self.size.total} bytes have been sent in all.")
             if self._error is None:
                 while (frame := self._next()) is not None:
                     frames.append(frame)
@@ -173,15 +186,15 @@ class Decoder:
                 return None
             self._header = parse_header(bytes(self._bytes[:head]))
             del self._bytes[:head]
-            described = array_shapes(self._header, self.size)
-            expected = sum(count * size for _, _, count, size in described)
+            self._described = array_shapes(self._header, self.size)
+            expected = sum(count * size for _, _, count, size in self._described)
             if expected != body:
                 raise ProtocolError(
                     f"the arrays announced have {expected} bytes, the frame has {body}."
                 )
         if len(self._bytes) < body:
             return None
-        arrays = split_body(bytes(self._bytes[:body]), array_shapes(self._header, self.size))
+        arrays = split_body(bytes(self._bytes[:body]), self._described)
         del self._bytes[:body]
         frame = Frame(self._header, arrays)
         self._lengths = self._header = None
@@ -209,15 +222,13 @@ def parse_header(data: bytes) -> dict[str, Any]:
         header = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"the header is not JSON: {error}") from error
-    stack: list[tuple[Any, int]] = [(header, 1)]
-    while stack:
-        value, depth = stack.pop()
+    level, depth = [header] if isinstance(header, dict | list) else [], 1
+    while level:
         if depth > MAX_DEPTH:
             raise ProtocolError(f"the header is nested more than {MAX_DEPTH} levels deep.")
-        if isinstance(value, dict):
-            stack.extend((child, depth + 1) for child in value.values())
-        elif isinstance(value, list):
-            stack.extend((child, depth + 1) for child in value)
+        children = (one.values() if type(one) is dict else one for one in level)
+        level = [one for some in children for one in some if type(one) in (dict, list)]
+        depth += 1
     if not isinstance(header, dict):
         raise ProtocolError("the header is not a JSON object.")
     return header
@@ -324,9 +335,11 @@ class Line:
         self._decoder = Decoder(size)
         self._frames: list[Frame] = []
         self._unsent = memoryview(b"")
+        self._watch = select.poll()
+        self._watch.register(read_from, select.POLLIN)
 
     def send(self, data: bytes) -> None:
-        """Line up `data`; it is written while `receive` waits.
+        """Write `data`; what does not fit into the pipe at once is written while `receive` waits.
 
         Raises
         ------
@@ -335,7 +348,10 @@ class Line:
         """
         if self._frames or self._decoder.pending:
             raise ProtocolError("more was sent than one answer.")
+        is_watched = bool(self._unsent)
         self._unsent = memoryview(bytes(self._unsent) + data)
+        if not is_watched and self._write():
+            self._watch.register(self._write_to, select.POLLOUT)
 
     def receive(self, deadline: float) -> Frame:
         """Return the next frame, before the moment `deadline` of `time.monotonic`.
@@ -347,19 +363,15 @@ class Line:
         if self._frames:
             return self._frames.pop(0)
         self._decoder.feed(b"")  # what broke the line behind the last frame
-        with selectors.DefaultSelector() as watch:
-            watch.register(self._read_from, selectors.EVENT_READ)
-            if self._unsent:
-                watch.register(self._write_to, selectors.EVENT_WRITE)
-            while not self._frames:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise LateError("no answer in time")
-                for key, _ in watch.select(left):
-                    if key.fd == self._read_from:
-                        self._read()
-                    elif not self._write():
-                        watch.unregister(self._write_to)
+        while not self._frames:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise LateError("no answer in time")
+            for descriptor, _ in self._watch.poll(math.ceil(1000 * left)):
+                if descriptor == self._read_from:
+                    self._read()
+                elif not self._write():
+                    self._watch.unregister(self._write_to)
         return self._frames.pop(0)
 
     def close(self) -> None:
@@ -377,12 +389,14 @@ class Line:
         self._frames.extend(self._decoder.feed(data))
 
     def _write(self) -> bool:
-        """Write a part; return whether anything is left."""
-        try:
-            sent = os.write(self._write_to, self._unsent[: CHUNK * 16])
-        except BlockingIOError:
-            return True
-        except BrokenPipeError as error:
-            raise ClosedError("the child has ended.") from error
-        self._unsent = self._unsent[sent:]
-        return bool(self._unsent)
+        """Write as much as fits; return whether anything is left."""
+        while self._unsent:
+            try:
+                sent = os.write(self._write_to, self._unsent[: CHUNK * 16])
+            except BlockingIOError:
+                return True
+            except BrokenPipeError:  # nobody reads any more: what that means, the answer tells
+                self._unsent = memoryview(b"")
+                break
+            self._unsent = self._unsent[sent:]
+        return False

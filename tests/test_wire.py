@@ -28,6 +28,7 @@ from autograder.wire import (
     read_frame,
     write_all,
 )
+from course_autograd.exercises import Observation, Trouble, WireError
 
 SMALL = Size(header=2_000, body=10_000, arrays=10)
 
@@ -157,6 +158,81 @@ def test_a_damaged_frame_is_refused_or_waited_for_and_never_anything_worse(data)
         return
     for frame in frames:
         assert all(array.dtype.name in DTYPES for array in frame.arrays)
+
+
+def test_a_child_may_not_send_without_end():
+    frame = pack({"n": 1}, [np.zeros(100)])
+    decoder = Decoder(Size(total=3 * len(frame)))
+    for _ in range(3):
+        assert len(decoder.feed(frame)) == 1
+    with pytest.raises(ProtocolError, match="in all"):
+        decoder.feed(frame)
+
+
+ODD_JSON = [None, True, -1, 2**70, 1e308, "", "x" * 3_000, [], {}, [[]] * 50, {"array": 99},
+            {"array": -1}, {"array": True}, {"tuple": {}}, {"dict": [[1, 2]]}, {"float": "1"},
+            {"dict": [["a"]]}, [{"array": 0}] * 70, {"dtype": "object", "shape": []}]  # fmt: skip
+
+
+def mutated(value, rng):
+    """The same JSON with one part of it replaced by something odd."""
+    if isinstance(value, dict | list) and value and rng.random() < 0.85:
+        keys = list(value) if isinstance(value, dict) else range(len(value))
+        key = keys[rng.integers(len(keys))]
+        copy = value.copy()
+        if rng.random() < 0.1:
+            del copy[key]
+        else:
+            copy[key] = mutated(value[key], rng)
+        return copy
+    return ODD_JSON[rng.integers(len(ODD_JSON))]
+
+
+def answer_of_a_child() -> tuple[dict[str, object], list[np.ndarray]]:
+    return Observation(
+        output=np.arange(3.0),
+        gradients=(np.ones((2, 2)), None),
+        raw=(np.zeros(()),),
+        answers={"a": 1.5, "b": True, "c": "a list", "d": float("nan")},
+        error=Trouble("exception", "ValueError", "line 3"),
+        flags=frozenset({"warned"}),
+        printed="hello",
+    ).to_wire()
+
+
+def test_every_mutated_answer_is_read_or_refused_in_words():
+    """Bytes changed, cut, doubled and moved; parts of the JSON replaced: never anything worse."""
+    rng = np.random.default_rng(20)
+    header, arrays = answer_of_a_child()
+    whole = pack({"kind": "observed", "nonce": "0" * 32, "observation": header}, arrays)
+    described = json.loads(whole[PREFIX.size : PREFIX.size + PREFIX.unpack_from(whole)[1]])
+    body = whole[PREFIX.size + PREFIX.unpack_from(whole)[1] :]
+    outcomes, longest = {"read": 0, "refused": 0, "waiting": 0}, 0
+    for number in range(4_000):
+        if number % 2:
+            sent = frame_of(json.dumps(mutated(described, rng)).encode(), body)
+        else:
+            sent = bytearray(whole)
+            for _ in range(rng.integers(1, 4)):
+                at, length = rng.integers(len(sent)), int(rng.integers(1, 9))
+                part = rng.integers(0, 256, length, dtype=np.uint8).tobytes()
+                cut = rng.integers(3)
+                sent[at : at + (0 if cut == 2 else length)] = b"" if cut == 1 else part
+        try:
+            frames = decode(bytes(sent), Size(header=5_000, body=5_000, arrays=10))
+            outcomes["read" if frames else "waiting"] += 1
+            for frame in frames:
+                observed = Observation.from_wire(
+                    frame.header.get("observation"), list(frame.arrays)
+                )
+                found = (observed.output, *observed.gradients, *observed.raw, *observed.ones)
+                assert all(one is None or type(one) is np.ndarray for one in found)
+                assert all(one is None or one.dtype.name in DTYPES for one in found)
+        except (ProtocolError, WireError) as error:
+            outcomes["refused"] += 1
+            longest = max(longest, len(str(error)))
+    assert 0 < longest < 500
+    assert min(outcomes.values()) > 10
 
 
 # --- pipes ----------------------------------------------------------------------------------
