@@ -15,12 +15,11 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from autograder.cells import Cell, Notebook, read_notebook, solution_cells
+from autograder.closing import Closing
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
 from autograder.imports import asked_for
@@ -102,7 +101,7 @@ def plan(name: str, course: Course = COURSE) -> Plan:
 # --- one verdict ----------------------------------------------------------------------------
 
 
-class Judge:
+class Judge(Closing):
     """Judges submissions, one after the other; keeps servers and references alive in between.
 
     Parameters
@@ -276,17 +275,6 @@ class Judge:
         for assignment, kept in list(self._references):
             self._forget(assignment, kept)
         self._servers.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def judged_by(exercise: Exercise, case: Case, observation: Observation) -> Finding:

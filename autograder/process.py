@@ -14,11 +14,11 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from autograder import wire
 from autograder.cells import Cell, printable
+from autograder.closing import Closing
 from autograder.server import Wish
 from autograder.servers import Server, ServerError
 from course_autograd.exercises import Case, Exercise, Observation, WireError
@@ -96,7 +96,7 @@ class Loaded:
     missed_rule: bool = False
 
 
-class Child:
+class Child(Closing):
     """A fresh process with the cells of one notebook, forked by a server.
 
     Parameters
@@ -294,17 +294,6 @@ class Child:
         with contextlib.suppress(ServerError):  # it has gone then, as its children have
             self.end()
         self.line.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _troubles(frame: wire.Frame, cells: int) -> dict[int, dict[str, str]]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from autograder import server
+from autograder.closing import Closing
 from autograder.course import ROOT
 from autograder.errors import AutograderError
 
@@ -33,7 +34,7 @@ class ServerError(AutograderError):
     """A server, or a child before it had any code of a student's, failed: the grader's fault."""
 
 
-class Server:
+class Server(Closing):
     """The handle on one server.
 
     Parameters
@@ -91,6 +92,8 @@ class Server:
         return int(self._ask({"do": "end", "pid": pid})["status"])
 
     def _ask(self, request: dict[str, Any], ends: Sequence[int] = ()) -> dict[str, Any]:
+        if self._complaints.closed:
+            raise ServerError("the grader's server has been closed")
         try:
             server.send(self._line, request, ends)
         except OSError as error:
@@ -127,7 +130,7 @@ class Server:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class Servers:
+class Servers(Closing):
     """All servers of one judge."""
 
     def __init__(self) -> None:

@@ -23,13 +23,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", type=Path, metavar="NOTEBOOK.ipynb")
     parser.add_argument("--assignment", help="its assignment (default: told by its cells)")
     parser.add_argument("--seed", type=int, help="draw the questions of an earlier verdict again")
+    parser.add_argument(
+        "--allow-limited",
+        action="store_true",
+        help="go on where no strict sandbox can be had (no protection against hostile code)",
+    )
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge and print; return 0 if there is a verdict, 2 if the file is no notebook of ours."""
     try:
-        verdict, repairs = verify(args.notebook, assignment=args.assignment, seed=args.seed)
+        verdict, repairs = verify(
+            args.notebook,
+            assignment=args.assignment,
+            seed=args.seed,
+            allow_limited=args.allow_limited,
+        )
     except NotANotebookError as error:
         if args.json:
             print(json.dumps({"reason": str(error)}))
@@ -50,6 +60,7 @@ def verify(
     assignment: str | None = None,
     seed: int | None = None,
     judge: Judge | None = None,
+    allow_limited: bool = False,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Read, repair and judge one notebook, exactly as ``nbgrader autograde`` does.
 
@@ -65,6 +76,8 @@ def verify(
         To replay a verdict.
     judge : Judge, optional
         One that is at work already.
+    allow_limited : bool
+        Whether to go on where no strict sandbox can be had.
 
     Returns
     -------
@@ -77,6 +90,8 @@ def verify(
         If it cannot be read, or belongs to no assignment.
     TrustedSideError
         If the grader itself is at fault.
+    UnsafeError
+        If there is no sandbox that is strict enough here.
     """
     notebook = read_notebook(path)
     name = assignment or assignment_of(notebook, course, path.stem)
@@ -85,7 +100,7 @@ def verify(
     mended = repair(notebook, released)
     if judge is not None:
         return judge.verdict(mended.notebook, name, seed=seed), mended.sentences
-    with Judge(course) as own:
+    with Judge(course, allow_limited=allow_limited) as own:
         return own.verdict(mended.notebook, name, seed=seed), mended.sentences
 
 
@@ -121,5 +136,6 @@ def table(verdict: Verdict, repairs: tuple[str, ...] = ()) -> str:
         lines.append(f"{one.name:<{width}}  {of:<11}  {one.state}")
         lines += [f"{'':<{width}}    {line}" for line in feedback.as_text(one)]
     total = f"{feedback.number(verdict.score)} of {feedback.number(verdict.points)} points"
-    lines.append(f"{total}, judged in {verdict.milliseconds} ms (seed {verdict.seed})")
+    how = f"{verdict.milliseconds} ms, sandbox level {verdict.level}, seed {verdict.seed}"
+    lines.append(f"{total} ({how})")
     return "\n".join(lines)

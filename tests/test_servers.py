@@ -1,0 +1,203 @@
+"""Warm servers: each child is as fresh as a new process, and a server's end is nobody's zero."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+from small_course import ASSIGNMENT, POINTS, Submission, small_course
+
+from autograder import server
+from autograder.cells import Cell, parse_notebook, solution_cells
+from autograder.course import COURSE, Course
+from autograder.judge import Judge, TrustedSideError
+from autograder.process import Child, DiedError, Limits
+from autograder.servers import Server, ServerError, Servers
+from course_autograd.exercises import find
+
+FULL = sum(POINTS.values())
+LIMITS = Limits(cell=2.0, load=10.0, request=2.0, submission=20.0)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory) -> Course:
+    return small_course(tmp_path_factory.mktemp("course") / "small")
+
+
+@pytest.fixture(scope="module")
+def judge(course) -> Iterator[Judge]:
+    with Judge(course, LIMITS) as judge:
+        yield judge
+
+
+@pytest.fixture
+def submission(course) -> Submission:
+    return Submission(course)
+
+
+def loaded(judge: Judge, *cells: str, modules: tuple[str, ...] = ()) -> dict[int, dict[str, str]]:
+    """What went wrong when a fresh child ran these cells."""
+    plan = judge.plan(ASSIGNMENT)
+    with judge.child(plan, (), modules) as child:
+        numbered = [Cell(index, "code", source) for index, source in enumerate(cells)]
+        return child.load(numbered, deadline=float("inf")).troubles
+
+
+def pid_of_server(judge: Judge) -> int:
+    return judge._servers._running[()].process.pid
+
+
+# --- children -------------------------------------------------------------------------------
+
+
+def test_children_know_nothing_of_each_other(judge):
+    spoil = "import math, json\nmath.pi = 3\njson.mine = here = 1\nimport numpy as np\nnp.pi = 3"
+    clean = (
+        "import math, json\nimport numpy as np\n"
+        "assert math.pi > 3.1 and np.pi > 3.1\n"
+        "assert not hasattr(json, 'mine') and 'here' not in globals()"
+    )
+    assert loaded(judge, spoil) == {}
+    assert loaded(judge, clean) == {}
+
+
+LAZY = {
+    "asyncio": "import asyncio\nawait asyncio.sleep(0)",
+    "traceback": "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n"
+    "    assert 'division' in traceback.format_exc()",
+    "codecs": "for name in ('latin-1', 'ascii', 'idna', 'utf-16', 'cp1252'):\n"
+    "    assert 'abc'.encode(name).decode(name) == 'abc'",
+    "decimal": "from decimal import Decimal\nassert Decimal('0.1') * 3 == Decimal('0.3')",
+    "time zones": "import datetime, time\ntime.strptime('2020-01-02', '%Y-%m-%d')\n"
+    "f'{datetime.datetime.now():%c}'",
+    "dataclasses": "from dataclasses import dataclass\nfrom typing import NamedTuple\n"
+    "@dataclass\nclass P:\n    x: float = 1.0\nclass Q(NamedTuple):\n    y: int\n(P(), Q(1))",
+    "numpy": "import numpy as np\nfrom numpy.polynomial import Polynomial\n"
+    "np.random.default_rng(1).normal(size=3)\nnp.linalg.svd(np.ones((2, 2)))\n"
+    "np.fft.fft(np.ones(4))\nnp.testing.assert_allclose(1.0, 1.0)\nrepr(np.ones((40, 40)))\n"
+    "np.einsum('ij,jk', np.ones((2, 2)), np.ones((2, 2)))\nPolynomial([1, 2])(3)",
+    "random": "import random, uuid, secrets\nrandom.random()\nuuid.uuid4()\nsecrets.token_hex(4)",
+    "statistics": "import statistics, fractions\nstatistics.median([1, 2, fractions.Fraction(1)])",
+    "a syntax error caught": "try:\n    compile('x =', 'x', 'exec')\nexcept SyntaxError:\n    pass",
+    "warnings": "import warnings\nwarnings.warn('careful')",
+    "logging": "import logging\nlogging.getLogger('x').warning('careful')",
+    "threads": "import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()",
+    "pretty": "import pprint, textwrap, inspect\npprint.pformat(list(range(99)))\n"
+    "inspect.signature(textwrap.dedent)",
+    "the course": "from course_autograd import data, nn, optim\ndata.__doc__",
+}
+
+
+@pytest.mark.parametrize("what", list(LAZY))
+def test_what_cells_commonly_use_works_in_a_child(judge, what):
+    assert loaded(judge, LAZY[what]) == {}
+
+
+def test_what_a_notebook_names_is_imported_for_it(judge):
+    cell = "import sys\nassert 'wave' in sys.modules\nimport wave"
+    assert loaded(judge, cell, modules=("wave", "no.such.module", "antigravity")) == {}
+    assert 0 in loaded(judge, cell)
+
+
+def test_how_a_child_ended_is_told(judge):
+    with judge.child(judge.plan(ASSIGNMENT), ()) as child:
+        with pytest.raises(DiedError, match="ended the whole process"):
+            child.load([Cell(0, "code", "import os\nos._exit(7)")], float("inf"))
+        assert child.end() is None
+
+
+def test_pids_are_not_used_again_before_the_judge_has_asked(judge):
+    children = [judge.child(judge.plan(ASSIGNMENT), ()) for _ in range(5)]
+    assert len({child.pid for child in children}) == 5
+    for child in children:
+        pid = child.pid
+        child.close()
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+# --- rules that are needed ------------------------------------------------------------------
+
+
+def test_only_exercises_that_need_a_rule_of_the_package_find_it():
+    """``train_step`` may rely on ``add``; nobody else finds that rule."""
+    name = find("train_step").assignment
+    content = json.loads(COURSE.assignment(name).read_text(encoding="utf-8"))
+    solutions = solution_cells(COURSE.source(name))
+    use = "np.testing.assert_array_equal(ops.add.backward(C(), np.ones(1))[0], [1.0])\n"
+    use = f"class C(list):\n    needs = True, True\nfrom course_autograd import ops\n{use}"
+    for cell in content["cells"]:
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        if grade_id in ("train_step", "tanh"):
+            cell["source"] = use + solutions[grade_id]
+    with Judge() as judge:
+        verdict = judge.verdict(parse_notebook(content), name)
+    assert verdict["train_step"].state == "right"
+    assert verdict["tanh"].score == 0.0
+    assert "without the package's own backward rules" in verdict["tanh"].remarks[0]
+
+
+# --- servers that fail ----------------------------------------------------------------------
+
+
+def test_a_server_that_was_killed_is_replaced_and_nobody_pays(judge, submission):
+    notebook = submission.solve().notebook()
+    assert judge.verdict(notebook, ASSIGNMENT).score == FULL
+    killed = pid_of_server(judge)
+    os.kill(killed, signal.SIGKILL)
+    assert judge.verdict(notebook, ASSIGNMENT).score == FULL
+    assert pid_of_server(judge) != killed
+
+
+def test_a_server_that_dies_under_a_submission_costs_it_nothing(judge, submission):
+    submission.solve().insert("mul", "import time\ntime.sleep(1)")
+    judge.verdict(submission.notebook(), ASSIGNMENT)
+    kill = threading.Timer(0.5, os.kill, (pid_of_server(judge), signal.SIGKILL))
+    kill.start()
+    verdict = judge.verdict(submission.notebook(), ASSIGNMENT)
+    kill.join()
+    assert verdict.score == FULL
+    assert verdict.notes == ()
+
+
+def test_a_server_that_does_not_start_is_the_graders_fault(course, submission, monkeypatch):
+    monkeypatch.setattr(server, "COMMAND", "raise SystemExit('there is no numpy')")
+    with pytest.raises(ServerError, match=r"exit status 1\): there is no numpy"):
+        Server()
+    with Judge(course, LIMITS) as judge, pytest.raises(TrustedSideError, match="no numpy"):
+        judge.verdict(submission.solve().notebook(), ASSIGNMENT)
+
+
+def test_a_server_that_was_told_nonsense_ends_and_says_so():
+    with Server() as one, pytest.raises(ServerError, match="has ended"):
+        one.end(1)  # no child of its
+
+
+def test_what_fails_twice_in_a_row_is_not_tried_again():
+    tried: list[Server] = []
+
+    def fails(one: Server) -> None:
+        tried.append(one)
+        raise ServerError("no")
+
+    with Servers() as servers, pytest.raises(ServerError):
+        servers.use((), (), fails)
+    assert len(set(map(id, tried))) == 2
+    assert all(one.process.returncode is not None for one in tried)
+
+
+def test_a_closed_judge_leaves_no_process_and_no_file(course, submission, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Judge(course, LIMITS) as judge:
+        judge.verdict(submission.solve().notebook(), ASSIGNMENT)
+        server_of_judge = pid_of_server(judge)
+        child = Child(judge._servers._running[()], LIMITS, judge.level)  # and left open
+    for pid in (server_of_judge, child.pid):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    child.close()
+    assert not list(tmp_path.iterdir())
