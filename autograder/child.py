@@ -21,7 +21,6 @@ import inspect
 import linecache
 import os
 import re
-import resource
 import signal
 import sys
 import time
@@ -32,12 +31,12 @@ from typing import Any
 
 import course_autograd
 from autograder import wire
-from autograder.server import Begin, Wish, address_space
+from autograder.sandbox import Allowance, SandboxError, enter
+from autograder.server import Begin, Wish
 from autograder.stripping import Missing
 from course_autograd.errors import UndoneExerciseError
 from course_autograd.exercises import Case, Exercise, Observation, Trouble, exercises
 
-MEGABYTE = 1 << 20
 NOT_FOUND = "No answer to {} was found in this notebook."
 CELL_MAGICS_OF_PYTHON = ("time", "timeit", "capture", "prun", "python", "python3")
 _LINE_MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
@@ -309,21 +308,6 @@ def run_case(exercise: Exercise, answer: Any, case: Case, seconds: float) -> Obs
         return Observation(error=Trouble("exception", said(error)))
 
 
-def limit_resources(seconds: int, megabytes: int) -> None:
-    """Set modest limits on processor time, memory, files and core dumps, where the system can."""
-    wanted = {
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_AS: megabytes * MEGABYTE,
-        resource.RLIMIT_FSIZE: 16 * MEGABYTE,
-        resource.RLIMIT_CORE: 0,
-    }
-    for what, value in wanted.items():
-        _, hard = resource.getrlimit(what)
-        limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS has no limit on address space
-            resource.setrlimit(what, (limit, limit))
-
-
 def serve(session: Session, read_from: int, write_to: int) -> None:
     """Answer requests until the judge closes the pipe."""
     decoder, waiting = wire.Decoder(wire.FROM_JUDGE), list[wire.Frame]()
@@ -348,14 +332,17 @@ def prepare(missing: Missing) -> Begin:
     sys.modules["__main__"] = notebook
     session.names = notebook.__dict__
     stand_ins(session.names)
-    megabytes = address_space()
 
     def begin(wish: Wish, read_from: int, write_to: int) -> None:
         # One process answers: a copy of it made by a student's code would answer a second time.
         for end in (read_from, write_to):
             os.register_at_fork(after_in_child=functools.partial(os.close, end))
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        limit_resources(wish.seconds, megabytes + wish.megabytes)
+        try:
+            enter(wish.level, Allowance(wish.seconds, wish.megabytes), (read_from, write_to))
+        except SandboxError as error:
+            wire.write_all(write_to, wire.pack({"kind": "unsafe", "message": str(error)}))
+            return
         wire.write_all(write_to, wire.pack({"kind": "ready"}))
         with contextlib.suppress(wire.ClosedError):
             serve(session, read_from, write_to)

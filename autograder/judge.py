@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autograder import sandbox
 from autograder.cells import Cell, Notebook, read_notebook, solution_cells
 from autograder.closing import Closing
 from autograder.course import COURSE, Course
@@ -120,8 +121,8 @@ class Judge(Closing):
 
     Raises
     ------
-    UnsafeError
-        If there is no sandbox that is strict enough here.
+    TrustedSideError
+        If there is no sandbox here that is strict enough.
     """
 
     def __init__(
@@ -133,10 +134,12 @@ class Judge(Closing):
     ) -> None:
         self.course = course
         self.limits = limits or Limits()
-        self.allow_limited = allow_limited
-        self.level = "D"
+        try:
+            self.level = sandbox.require(sandbox.probe(), allow_limited=allow_limited)
+        except sandbox.UnsafeError as error:
+            raise TrustedSideError(str(error)) from error
         self._plans: dict[str, Plan] = {}
-        self._servers = Servers()
+        self._servers = Servers(self.level)
         self._references: dict[tuple[str, Kept], Child] = {}
 
     def plan(self, assignment: str) -> Plan:

@@ -11,7 +11,6 @@ A child is reaped only when the judge asks for its end, so that no pid is used t
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -25,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.sandbox import identity
 from autograder.stripping import Stripper
 
 # The folder with the package is in the path only as long as it takes to import it.
@@ -32,33 +32,37 @@ COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from autograder.server i
 
 LENGTH = struct.Struct("<I")
 LONGEST = 1_000_000  # bytes of one request or reply
-MEGABYTE = 1 << 20
-PR_SET_PDEATHSIG = 1
 IMPORTING = 10.0  # seconds for what a notebook asks for by name
-SANDBOX_FAILED = 97
+NOT_BEGUN = 97  # exit status
 
 # What cells import, and what Python itself imports late: nothing can be read from the disk once
 # the sandbox is up. Networks, processes and user interfaces are left out; they are of no use there.
 STANDARD = (
-    *("abc", "array", "ast", "asyncio", "base64", "bisect", "builtins", "calendar", "cmath"),
-    *("collections", "collections.abc", "contextlib", "contextvars", "copy", "copyreg", "csv"),
-    *("dataclasses", "datetime", "decimal", "difflib", "dis", "doctest", "enum", "errno"),
-    *("fractions", "functools", "gc", "getpass", "glob", "gzip", "hashlib", "heapq", "hmac"),
-    *("importlib", "importlib.metadata", "importlib.resources", "importlib.util", "inspect", "io"),
+    *("abc", "array", "ast", "asyncio", "base64", "bdb", "binascii", "bisect", "builtins"),
+    *("calendar", "cmath", "code", "codecs", "codeop", "collections", "collections.abc"),
+    *("concurrent.futures", "concurrent.futures.thread", "contextlib", "contextvars", "copy"),
+    *("copyreg", "csv", "ctypes", "dataclasses", "datetime", "decimal", "difflib", "dis"),
+    *("doctest", "enum", "errno", "fractions", "functools", "gc", "getpass", "glob", "graphlib"),
+    *("gzip", "hashlib", "heapq", "hmac", "html", "html.parser", "importlib"),
+    *("importlib.metadata", "importlib.resources", "importlib.util", "inspect", "io"),
     *("itertools", "json", "keyword", "linecache", "locale", "logging", "math", "numbers"),
-    *("operator", "os", "os.path", "pathlib", "pdb", "pickle", "platform", "pprint", "profile"),
-    *("queue", "random", "re", "reprlib", "secrets", "shutil", "signal", "statistics", "string"),
-    *("struct", "subprocess", "sys", "tempfile", "textwrap", "threading", "time", "timeit"),
-    *("token", "tokenize", "traceback", "types", "typing", "unicodedata", "unittest"),
-    *("unittest.mock", "uuid", "warnings", "weakref", "zipfile", "zlib", "zoneinfo"),
+    *("operator", "os", "os.path", "pathlib", "pdb", "pickle", "pkgutil", "platform", "pprint"),
+    *("profile", "queue", "random", "re", "reprlib", "resource", "sched", "secrets", "shlex"),
+    *("shutil", "signal", "statistics", "string", "stringprep", "struct", "subprocess", "sys"),
+    *("sysconfig", "tempfile", "textwrap", "threading", "time", "timeit", "token", "tokenize"),
+    *("traceback", "types", "typing", "unicodedata", "unittest", "unittest.mock", "urllib.parse"),
+    *("uuid", "warnings", "weakref", "zipfile", "zlib", "zoneinfo"),
 )
+# Python's own, behind its back: `time.strptime`, and the like.
+BEHIND = ("_strptime", "_compat_pickle", "_weakrefset", "multiprocessing.util")
 CODECS = (
     *("utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1", "ascii", "cp1252", "charmap", "idna"),
     *("punycode", "unicode_escape", "raw_unicode_escape", "hex", "base64", "rot13"),
 )
 SCIENTIFIC = (
     *("numpy", "numpy.linalg", "numpy.random", "numpy.fft", "numpy.polynomial", "numpy.testing"),
-    *("numpy.ma", "numpy.lib.stride_tricks", "numpy.typing"),
+    *("numpy.char", "numpy.ctypeslib", "numpy.dtypes", "numpy.exceptions", "numpy.ma", "numpy.rec"),
+    *("numpy.lib.stride_tricks", "numpy.strings", "numpy.typing"),
 )
 
 # Further modules that a notebook may name: Python's own, and these packages where they exist.
@@ -199,22 +203,14 @@ def be_a_child(wish: Wish, ends: Sequence[int], begin: Begin) -> None:
     """Live the life of a child; never return."""
     try:
         os.setsid()
-        end_with_parent()
         os.dup2(1, 2)  # the server's own complaints go elsewhere
         import_all(wish.modules)
+        if sys.platform == "linux":
+            identity.end_with_parent()
         begin(wish, *ends)
         os._exit(0)
     finally:
-        os._exit(SANDBOX_FAILED)
-
-
-def end_with_parent() -> None:
-    """Let the kernel end this process when the server has gone, where it can (Linux)."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if parent == 1 or os.getppid() != parent:
-            os._exit(SANDBOX_FAILED)
+        os._exit(NOT_BEGUN)
 
 
 def import_all(names: Sequence[str]) -> None:
@@ -235,6 +231,9 @@ def import_all(names: Sequence[str]) -> None:
 
 def preload(names: Sequence[str]) -> None:
     """Import whatever a child may need later, and let Python load its codecs."""
+    for name in BEHIND:
+        with contextlib.suppress(ImportError):  # another version of Python has others
+            importlib.import_module(name)
     import_all((*STANDARD, *SCIENTIFIC, *names))
     for codec in CODECS:
         with contextlib.suppress(LookupError):
@@ -245,16 +244,6 @@ def preload(names: Sequence[str]) -> None:
 
 async def _nothing() -> None:
     return None
-
-
-def address_space() -> int:
-    """Return the megabytes of address space of this process; 0 where that is not known."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - no more imports
-            pages = int(file.read().split()[0])
-    except (OSError, ValueError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") // MEGABYTE
 
 
 def main() -> None:
@@ -273,7 +262,7 @@ def main() -> None:
     sys.argv = [""]
     sys.modules["linecache"].clearcache()
     line = socket.socket(fileno=int(descriptor))
-    send(line, {"ready": True, "megabytes": address_space()})
+    send(line, {"ready": True})
     gc.collect()
     gc.freeze()  # a child's collector does not touch, and so does not copy, what is here already
     serve(line, begin)

@@ -18,13 +18,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from autograder import server
+from autograder import sandbox, server
 from autograder.closing import Closing
 from autograder.course import ROOT
 from autograder.errors import AutograderError
 
 STARTING = 60.0  # seconds until a server must be ready; it takes less than one on a quiet machine
 ANSWERING = 15.0  # seconds for one request
+
+READABLE = ("autograder", "course_autograd")  # inside of bubblewrap; not the solutions
 
 Kept = tuple[str, ...] | None
 Result = TypeVar("Result")
@@ -43,6 +45,8 @@ class Server(Closing):
         Operations whose backward rule its children have; None if they have all of them.
     modules : sequence of str
         To be imported besides what all servers import.
+    level : str, optional
+        The sandbox of its children, as far as the server itself has to be inside of it.
 
     Raises
     ------
@@ -50,15 +54,20 @@ class Server(Closing):
         If it does not start.
     """
 
-    def __init__(self, kept: Kept = (), modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self, kept: Kept = (), modules: Sequence[str] = (), level: str | None = None
+    ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="server-"))
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._line, theirs = socket.socketpair()
         settings = json.dumps({"kept": kept, "modules": list(modules)})
         arguments = [str(ROOT), str(theirs.fileno()), settings]
+        command = [sys.executable, "-I", "-B", "-c", server.COMMAND, *arguments]
+        if level == "A":
+            command = sandbox.wrapped(command, [ROOT / name for name in READABLE])
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-c", server.COMMAND, *arguments],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._complaints,
@@ -131,9 +140,16 @@ class Server(Closing):
 
 
 class Servers(Closing):
-    """All servers of one judge."""
+    """All servers of one judge.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    level : str
+        The sandbox of their children.
+    """
+
+    def __init__(self, level: str) -> None:
+        self._level = level
         self._running: dict[Kept, Server] = {}
 
     def use(
@@ -167,7 +183,7 @@ class Servers(Closing):
 
     def _server(self, kept: Kept, modules: Sequence[str]) -> Server:
         if kept not in self._running:
-            self._running[kept] = Server(kept, modules)
+            self._running[kept] = Server(kept, modules, self._level)
         return self._running[kept]
 
     def forget(self, kept: Kept) -> None:

@@ -89,9 +89,7 @@ def verify(
     NotANotebookError
         If it cannot be read, or belongs to no assignment.
     TrustedSideError
-        If the grader itself is at fault.
-    UnsafeError
-        If there is no sandbox that is strict enough here.
+        If the grader itself is at fault, or there is no sandbox here that is strict enough.
     """
     notebook = read_notebook(path)
     name = assignment or assignment_of(notebook, course, path.stem)

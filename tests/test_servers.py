@@ -184,7 +184,7 @@ def test_what_fails_twice_in_a_row_is_not_tried_again():
         tried.append(one)
         raise ServerError("no")
 
-    with Servers() as servers, pytest.raises(ServerError):
+    with Servers("B") as servers, pytest.raises(ServerError):
         servers.use((), (), fails)
     assert len(set(map(id, tried))) == 2
     assert all(one.process.returncode is not None for one in tried)
