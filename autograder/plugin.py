@@ -14,33 +14,27 @@ is not 0, and nobody else is affected.
 
 from __future__ import annotations
 
-import glob
-import json
 import logging
-import re
-import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import determine_grade, is_grade, parse_utc
+from nbgrader.utils import determine_grade, is_grade
 from sqlalchemy.exc import OperationalError, SAWarning
 
 from autograder import build, feedback
-from autograder.cells import Notebook, parse_notebook, printable, read_notebook
+from autograder.cells import parse_notebook, printable, read_notebook
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
+from autograder.intake import Intake, as_node, node_of
 from autograder.judge import Judge, TrustedSideError
 from autograder.process import Limits
 from autograder.records import Records
-from autograder.repair import KEY, overlap, plain_cell, read_released, repair, require_own
-
-COPIED_FROM = "copied_from"
+from autograder.repair import KEY, plain_cell, read_released, repair
 
 
 class NotGradedError(Exception):
@@ -70,8 +64,15 @@ class Run:
         self.records = Records.beside(self.coursedir.db_url, self.coursedir.root)
         self.judge = Judge(self.course, limits)
         self.refused: dict[str, str] = {}
-        self.renamed: dict[str, str] = {}
         self._released: dict[str, Any] | None = None
+        self._intake: Intake | None = None
+
+    @property
+    def intake(self) -> Intake:
+        """What decides which files are graded."""
+        if self._intake is None:
+            self._intake = Intake(self.coursedir, self.name, self.released, self.log)
+        return self._intake
 
     @property
     def released(self) -> dict[str, Any]:
@@ -96,7 +97,7 @@ class Run:
         except AutograderError as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from error
-        for folder in self._folders():
+        for folder in sorted({*self.converter.assignments, *self.intake.folders()}):
             self._take_in(folder)
         convert = self.converter.convert_notebooks
         quiet = _WithoutTracebacks(self.refused)
@@ -141,157 +142,32 @@ class Run:
 
     def _find_lost(self) -> None:
         """Report submissions that nbgrader itself gave up, for whatever reason."""
-        excluded = self.coursedir.student_id_exclude.split(",")
         for folder in self.converter.assignments:
-            student = self._student(folder)
+            student = self.intake.student(folder)
             graded = self.coursedir.format_path(
                 self.coursedir.autograded_directory, student, self.name
             )
-            if not Path(graded).is_dir() and student not in excluded:
+            if not Path(graded).is_dir() and not self.intake.excluded(student):
                 self.refuse(student, "nbgrader gave it up; the messages above say why.")
 
-    # --- taking in --------------------------------------------------------------------------
-
-    def _folders(self) -> list[str]:
-        """Return the folders handed in: those on disk too that nbgrader passes over in silence."""
-        pattern = self.coursedir.format_path(
-            self.coursedir.submitted_directory, self.coursedir.student_id, self.name
-        )
-        on_disk = glob.glob(pattern)  # noqa: PTH207 - as nbgrader does
-        return sorted({*self.converter.assignments, *on_disk})
-
     def _take_in(self, folder: str) -> None:
-        """Decide what of one submission is graded: a list with one file, or nothing at all."""
-        student = self._student(folder)
-        if student in self.coursedir.student_id_exclude.split(","):
+        """Hand over to nbgrader one submission: a list with one file, or nothing at all."""
+        student = self.intake.student(folder)
+        if self.intake.excluded(student):
             return
         try:
-            self._require_plain_folder(student, Path(folder))
-            self._set_bad_timestamp_aside(student, Path(folder) / "timestamp.txt")
-            self._ignore_links(Path(folder))
-            path = self._notebook(student, Path(folder))
+            path = self.intake.take_in(folder)
         except (NotANotebookError, OSError) as error:
             self.refuse(student, str(error))
             self.converter.assignments.pop(folder, None)
         else:
             self.converter.assignments[folder] = [str(path)]
 
-    def _student(self, folder: str) -> str:
-        pattern = self.coursedir.format_path(
-            self.coursedir.submitted_directory, "(?P<student>.*)", ".*", escape=True
-        )
-        found = re.match(pattern, folder)
-        return found["student"] if found else Path(folder).parent.name
-
-    @staticmethod
-    def _require_plain_folder(student: str, folder: Path) -> None:
-        """Refuse folders that no grade book can name, and links to somebody else's work."""
-        if student != printable(student):
-            raise NotANotebookError(
-                "the folder's name has characters that cannot be printed. Rename the folder."
-            )
-        if student != glob.escape(student):
-            raise NotANotebookError(
-                "the folder's name has one of the characters [ ] * ?, with which nbgrader finds no "
-                "files or those of others. Rename the folder."
-            )
-        if folder.is_symlink() or folder.parent.is_symlink():
-            raise NotANotebookError("the folder is a link to another one; hand in the files.")
-
-    def _ignore_links(self, folder: Path) -> None:
-        """Keep nbgrader from copying what a link in a submission points to."""
-        for path in folder.rglob("*"):
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                self.log.warning("%s is a link or a special file: it is not copied", path)
-                self.coursedir.ignore = [*self.coursedir.ignore, glob.escape(str(path))]
-
-    def _set_bad_timestamp_aside(self, student: str, path: Path) -> None:
-        """Rename a ``timestamp.txt`` that nbgrader would stumble over; it counts as none."""
-        if not path.is_symlink() and not path.exists():
-            return
-        try:
-            if path.is_symlink() or not path.is_file():
-                raise ValueError("no ordinary file")
-            parse_utc(path.read_text(encoding="utf-8").strip() or None)
-        except (ValueError, OverflowError):
-            path.rename(path.with_name("timestamp.txt.unreadable"))
-            print(
-                f"note: {student}, {self.name}: timestamp.txt holds no date; it was renamed to "
-                "timestamp.txt.unreadable and counts as missing.",
-                flush=True,
-            )
-
-    def _notebook(self, student: str, folder: Path) -> Path:
-        """Return the notebook to grade; one with another name is copied to the expected one.
-
-        Raises
-        ------
-        NotANotebookError
-            If there is none that can be read and belongs to the assignment.
-        """
-        expected = folder / f"{self.name}.ipynb"
-        if expected.is_symlink() or expected.exists():
-            original = copied_from(expected)
-            if original is None or not (folder / original).is_file():
-                require_own(read_notebook(expected), self.released, self.name)
-                return expected
-            expected.unlink()
-        best: tuple[int, Path] | None = None
-        reasons = []
-        found = notebooks_in(folder)
-        if not found:
-            raise NotANotebookError("the folder holds no notebook (no file ending in .ipynb).")
-        for path in found:
-            try:
-                notebook = read_notebook(path)
-                require_own(notebook, self.released, self.name)
-            except NotANotebookError as error:
-                reasons.append(str(error) if path.name in str(error) else f"{path.name}: {error}")
-                continue
-            cells = overlap(notebook, self.released)
-            if best is None or cells > best[0]:
-                best = cells, path
-        if best is None:
-            raise NotANotebookError(f"there is no notebook {expected.name}. " + " ".join(reasons))
-        copy_as(best[1], expected)
-        name = self.renamed[student] = printable(best[1].name)
-        print(
-            f"note: {student}, {self.name}: '{name}' is graded as {expected.name}; "
-            "the file itself is kept.",
-            flush=True,
-        )
-        return expected
-
-
-def notebooks_in(folder: Path) -> list[Path]:
-    """Return what ends in ``.ipynb``, in small or capital letters."""
-    found = folder.iterdir() if folder.is_dir() else ()
-    return sorted(path for path in found if path.suffix.lower() == ".ipynb")
-
 
 def course_of(root: Path, assignment: str) -> Course:
     """Return the course at `root` if the assignment is one of its, else this repository's."""
     own = Course(root)
     return own if own.source(assignment).is_file() else COURSE
-
-
-def copy_as(original: Path, copy: Path) -> None:
-    """Copy a renamed notebook to the expected name, with a note of where it came from."""
-    content = as_node(read_notebook(original))
-    content.metadata[KEY] = {COPIED_FROM: original.name}
-    # In ASCII, which can also hold a file name that is not UTF-8.
-    copy.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    shutil.copystat(original, copy)
-
-
-def copied_from(path: Path) -> str | None:
-    """Return the name of the file that `copy_as` made this one from, or None."""
-    try:
-        read_notebook(path)
-        own = read_released(path)["metadata"][KEY][COPIED_FROM]
-    except (NotANotebookError, KeyError, TypeError, ValueError):
-        return None
-    return Path(own).name if isinstance(own, str) else None
 
 
 class _WithoutTracebacks(logging.Filter):
@@ -362,23 +238,6 @@ class SubmissionExporter(NotebookExporter):
         return path.parent.resolve() == Path(folder).resolve()
 
 
-def as_node(notebook: Notebook) -> Any:
-    """Return a notebook as nbformat's node: cells, code and grade ids, and nothing else."""
-    cells = []
-    for cell in notebook:
-        made = plain_cell(cell.kind, cell.source)
-        if cell.marks:
-            made["metadata"] = {"nbgrader": dict(cell.marks)}
-        made["id"] = f"handed-in-{cell.index:04d}"
-        cells.append(made)
-    return node_of({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-
-
-def node_of(content: Mapping[str, Any]) -> Any:
-    """Return plain data as nbformat's node."""
-    return nbformat.from_dict(content)  # type: ignore[no-untyped-call]
-
-
 def run_of(step: Any) -> Run:
     """Return the run that a preprocessor works in."""
     run = getattr(step.parent, "run", None)
@@ -398,7 +257,7 @@ class RepairSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader 
         run = run_of(self)
         mended = repair(parse_notebook(nb), run.released)
         sentences = list(mended.sentences)
-        name = run.renamed.get(resources["nbgrader"]["student"])
+        name = run.intake.renamed.get(resources["nbgrader"]["student"])
         if name is not None:
             sentences.insert(0, f"The file was named '{name}'; it was graded as {run.name}.ipynb.")
         for sentence in sentences:

@@ -13,7 +13,7 @@ from small_course import ASSIGNMENT, Submission, small_course
 
 from autograder.cells import parse_notebook
 from autograder.errors import NotANotebookError
-from autograder.plugin import as_node, node_of
+from autograder.intake import as_node, node_of
 from autograder.repair import (
     Repaired,
     as_plain_text,
