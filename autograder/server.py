@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -247,7 +248,7 @@ async def _nothing() -> None:
 
 
 def main() -> None:
-    """Begin: ``python -c COMMAND ROOT SOCKET JSON``; JSON has ``kept`` and ``modules``."""
+    """Begin: ``python -c COMMAND ROOT SOCKET JSON``; JSON has ``kept``, ``modules``, ``folder``."""
     root, descriptor, settings = sys.argv[1:4]
     asked = json.loads(settings)
     stripper = Stripper(asked["kept"])
@@ -266,3 +267,5 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # a child's collector does not touch, and so does not copy, what is here already
     serve(line, begin)
+    os.chdir("/")
+    shutil.rmtree(asked["folder"], ignore_errors=True)  # the judge may be dead
