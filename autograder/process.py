@@ -50,9 +50,9 @@ class Limits:
 
 
 KILLED = {
-    signal.SIGXCPU: "it had used up its processor time",
-    signal.SIGSYS: "it did what is not allowed here",
-    signal.SIGKILL: "it had closed the connection to the grader, or used up the memory",
+    "SIGXCPU": "it had used up its processor time",
+    "SIGSYS": "it did what is not allowed here",
+    "SIGKILL": "it had closed the connection to the grader, or used up the memory",
 }
 
 
@@ -272,12 +272,12 @@ class Child(Closing):
         if status is None or status >= 0:
             return "your code ended the whole process (os._exit or the like)"
         try:
-            number = signal.Signals(-status)
+            name = signal.Signals(-status).name
         except ValueError:
             return f"your code crashed the whole process (signal {-status})"
-        if number in KILLED:
-            return f"your code's process was ended: {KILLED[number]}"
-        return f"your code crashed the whole process ({number.name})"
+        if name in KILLED:
+            return f"your code's process was ended: {KILLED[name]}"
+        return f"your code crashed the whole process ({name})"
 
     def end(self) -> int | None:
         """End the process; return its exit code, None if that had been done before.

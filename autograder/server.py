@@ -21,6 +21,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from autograder.server i
 
 LENGTH = struct.Struct("<I")
 LONGEST = 1_000_000  # bytes of one request or reply
-IMPORTING = 10.0  # seconds for what a notebook asks for by name
+STARTING = 50.0  # seconds for what every child needs
 NOT_BEGUN = 97  # exit status
 
 # What cells import, and what Python itself imports late: nothing can be read from the disk once
@@ -103,12 +104,15 @@ class Wish:
         Address space beyond the server's own.
     modules : tuple of str
         To be imported before the sandbox is up, where they exist and are `importable`.
+    importing : float
+        Seconds for that.
     """
 
     level: str
     seconds: int
     megabytes: int
     modules: tuple[str, ...] = ()
+    importing: float = 3.0
 
 
 Begin = Callable[[Wish, int, int], None]
@@ -205,7 +209,7 @@ def be_a_child(wish: Wish, ends: Sequence[int], begin: Begin) -> None:
     try:
         os.setsid()
         os.dup2(1, 2)  # the server's own complaints go elsewhere
-        import_all(wish.modules)
+        import_all(wish.modules, wish.importing)
         if sys.platform == "linux":
             identity.end_with_parent()
         begin(wish, *ends)
@@ -214,18 +218,21 @@ def be_a_child(wish: Wish, ends: Sequence[int], begin: Begin) -> None:
         os._exit(NOT_BEGUN)
 
 
-def import_all(names: Sequence[str]) -> None:
-    """Import the modules named that may be, exist and do not fail."""
+def import_all(names: Sequence[str], seconds: float = STARTING) -> None:
+    """Import the modules named that may be, exist and do not fail, as long as there is time."""
+    latest = time.monotonic() + seconds
 
     def too_long(*_: object) -> None:
         raise TimeoutError
 
     signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, IMPORTING)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         for name in filter(importable, names):
             with contextlib.suppress(Exception, SystemExit):
                 importlib.import_module(name)
+            if time.monotonic() > latest:
+                break
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

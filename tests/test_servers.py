@@ -16,6 +16,7 @@ from autograder.cells import Cell, parse_notebook, solution_cells
 from autograder.course import COURSE, Course
 from autograder.judge import Judge, TrustedSideError
 from autograder.process import Child, DiedError, Limits
+from autograder.sandbox import STRICT
 from autograder.servers import Server, ServerError, Servers
 from course_autograd.exercises import find
 
@@ -88,7 +89,8 @@ LAZY = {
     "threads": "import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()",
     "pretty": "import pprint, textwrap, inspect\npprint.pformat(list(range(99)))\n"
     "inspect.signature(textwrap.dedent)",
-    "the course": "from course_autograd import data, nn, optim\ndata.__doc__",
+    "the course": "from course_autograd import data, nn, optim\ndigits = data.digits()\n"
+    "digits.images[:] = 0.0\nassert data.digits().images.max() == 1.0",
 }
 
 
@@ -118,6 +120,32 @@ def test_pids_are_not_used_again_before_the_judge_has_asked(judge):
         child.close()
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+FORBIDDEN = {
+    "reading": "open('/etc/passwd')",
+    "writing": "open('here.txt', 'w')",
+    "looking": "import os\nos.listdir('/')",
+    "another process": "import os\nif not os.fork():\n    os._exit(0)",
+    "another program": "import subprocess\nsubprocess.run(['true'])",
+    "the network": "import socket\nsocket.create_connection(('127.0.0.1', 9))",
+    "signals": "import os\nos.kill(os.getppid(), 0)",
+}
+
+
+@pytest.mark.parametrize("what", list(FORBIDDEN))
+def test_a_child_is_shut_in(judge, what):
+    assert judge.level in STRICT
+    message = loaded(judge, FORBIDDEN[what])[0]["message"]
+    assert message.startswith("PermissionError")
+
+
+def test_a_wall_that_cannot_be_put_up_is_the_graders_fault(course, submission):
+    submission.insert("by_hand", "import os\nos._exit(1)")
+    with Judge(course, LIMITS) as judge:
+        judge.level = "E"
+        with pytest.raises(TrustedSideError, match="cannot be shut in: expected a level"):
+            judge.verdict(submission.solve().notebook(), ASSIGNMENT)
 
 
 # --- rules that are needed ------------------------------------------------------------------
