@@ -32,6 +32,7 @@ from typing import Any
 
 import course_autograd
 from autograder import wire
+from autograder.counting import forward_calls
 from autograder.sandbox import Allowance, SandboxError, enter
 from autograder.server import Begin, Wish
 from autograder.stripping import Missing
@@ -289,12 +290,13 @@ def run_cases(session: Session, frame: wire.Frame, send: Callable[..., None]) ->
             return
         case = Case.from_wire(header, [next(arrays).copy() for _ in range(count)])
         try:
-            observation = run_case(exercise, answer, case, frame.header["seconds"])
+            with forward_calls(getattr(exercise, "operation", None)) as calls:
+                observation = run_case(exercise, answer, case, frame.header["seconds"])
         except CellTimeout:
             send({"kind": "timeout"})
             return
         described, found = observation.to_wire()
-        send({"kind": "observed", "observation": described}, found)
+        send({"kind": "observed", "observation": described, "calls": calls.most}, found)
 
 
 def run_case(exercise: Exercise, answer: Any, case: Case, seconds: float) -> Observation:

@@ -24,6 +24,7 @@ from autograder.servers import Server, ServerError
 from course_autograd.exercises import Case, Exercise, Observation, WireError
 
 UNREADABLE = "what came back from your code could not be read"
+MOST_CALLS = 1_000_000
 BEGINNING = 20.0  # seconds until a child has imported what its notebook names, and begun
 
 
@@ -110,6 +111,11 @@ class Child(Closing):
     modules : sequence of str
         To be imported before the sandbox is up, where they exist and may be.
 
+    Attributes
+    ----------
+    forward_calls : dict
+        Exercise -> how often its backward rule has called forward, in one call of its own.
+
     Raises
     ------
     ServerError
@@ -122,6 +128,7 @@ class Child(Closing):
         self.limits = limits
         self.at_cell: int | None = None
         self.seconds_of_cell: dict[int, float] = {}
+        self.forward_calls: dict[str, int] = {}
         self._server = server
         wish = Wish(level, int(limits.submission) + 5, limits.memory, tuple(modules))
         from_judge, to_child = os.pipe()
@@ -228,6 +235,11 @@ class Child(Closing):
                 return
             if kind != "observed":
                 raise NonsenseError(UNREADABLE)
+            calls = frame.header.get("calls")
+            if type(calls) is int and 0 <= calls <= MOST_CALLS:
+                self.forward_calls[exercise.name] = max(
+                    calls, self.forward_calls.get(exercise.name, 0)
+                )
             try:
                 yield Observation.from_wire(frame.header.get("observation"), list(frame.arrays))
             except WireError as error:

@@ -206,6 +206,33 @@ def test_values_found_with_the_engine_count(judge, submission):
     assert scores(judge, submission) == POINTS
 
 
+MEASURING = {
+    "with steps": rule(
+        "x, y = ctx\nh = 1e-6\nf = lambda a, b: ops.mul.forward([], a, b)\n"
+        "return (grad_output * (f(x + h, y) - f(x - h, y)) / (2 * h),\n"
+        "        grad_output * (f(x, y + h) - f(x, y - h)) / (2 * h))"
+    ),
+    "as declared": rule(
+        "x, y = ctx\nf = lambda a, b: ops.mul.declared_forward([], a, b)\nh = 1e-20j\n"
+        "return grad_output * f(x + h, y).imag / 1e-20, grad_output * f(x, y + h).imag / 1e-20"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", list(MEASURING))
+def test_a_rule_that_measures_is_noticed(judge, submission, how):
+    notebook = submission.solve().write(mul=MEASURING[how]).notebook()
+    remarks = judge.verdict(notebook, ASSIGNMENT)["mul"].remarks
+    assert [one for one in remarks if "seems to measure" in one]
+
+
+def test_a_rule_that_computes_forward_once_more_is_not(judge, submission):
+    again = rule("x, y = ctx\nz = ops.mul.forward([], x, y)\n" + RIGHT.split("\n")[1])
+    verdict = judge.verdict(submission.solve().write(mul=again).notebook(), ASSIGNMENT)
+    assert verdict.score == verdict.points
+    assert not any(one.remarks for one in verdict.exercises)
+
+
 # --- what is not there ----------------------------------------------------------------------
 
 
