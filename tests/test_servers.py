@@ -140,6 +140,14 @@ def test_a_child_is_shut_in(judge, what):
     assert message.startswith("PermissionError")
 
 
+def test_where_only_limits_can_be_had_answers_are_judged_all_the_same(course, submission):
+    """As on macOS, once that has been asked for."""
+    with Judge(course, LIMITS, allow_limited=True) as judge:
+        judge.level = "D"
+        verdict = judge.verdict(submission.solve().notebook(), ASSIGNMENT)
+    assert (verdict.score, verdict.level) == (FULL, "D")
+
+
 def test_a_wall_that_cannot_be_put_up_is_the_graders_fault(course, submission):
     submission.insert("by_hand", "import os\nos._exit(1)")
     with Judge(course, LIMITS) as judge:
