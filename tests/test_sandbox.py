@@ -1,6 +1,7 @@
 """The walls, each tried for real in a forked process; and what honest numbers need behind them."""
 
-# ruff: noqa: PTH  (what is tried is the system call)
+# What is tried is the system call:
+# ruff: noqa: PTH101, PTH102, PTH104, PTH109, PTH115, PTH116, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -84,7 +85,7 @@ def number(name: int, *arguments: Any) -> str:
 
 HERE = __file__
 FORBIDDEN: dict[str, Callable[[], Any]] = {
-    "read a file": lambda: open(HERE).read(),  # noqa: PTH123, SIM115
+    "read a file": lambda: open(HERE).read(),  # noqa: SIM115
     "read /proc": lambda: os.open("/proc/self/maps", os.O_RDONLY),
     "write a file": lambda: os.open("/tmp/course-attack", os.O_CREAT | os.O_WRONLY),
     "look at a file": lambda: os.stat(HERE),
