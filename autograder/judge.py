@@ -24,7 +24,7 @@ from autograder.closing import Closing
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
 from autograder.imports import asked_for
-from autograder.process import Child, ChildError, Limits, Loaded, SlowError, SpoiledError
+from autograder.process import Child, ChildError, HungError, Limits, Loaded, SlowError
 from autograder.servers import Kept, ServerError, Servers
 from autograder.verdict import ExerciseVerdict, Verdict, evidence_of, exercise_verdict
 from course_autograd.exercises import (
@@ -346,7 +346,7 @@ class _Hearing:
         self.remarks: dict[str, list[str]] = {name: [] for name in asked.points}
         self.notes: list[str] = []
         self.later = 0  # exercises that are not among those asked at present
-        self.spoiled: set[str] = set()
+        self.asked_again: set[str] = set()
         self.has_failed = False  # a server, once
 
     def hold(self) -> tuple[ExerciseVerdict, ...]:
@@ -466,13 +466,13 @@ class _Hearing:
         except ServerError:
             self._put_off(exercise, observed, waiting)
             raise
-        except SpoiledError as error:  # the fault of something that was asked before, at first
-            if exercise.name not in self.spoiled:
-                self.spoiled.add(exercise.name)
+        except ChildError as error:
+            # What ruined the conversation may have been asked before: once more, in a fresh child.
+            is_clear = observed or isinstance(error, HungError | SlowError)
+            if not is_clear and exercise.name not in self.asked_again:
+                self.asked_again.add(exercise.name)
                 self._put_off(exercise, observed, waiting)
                 return False
-            reason, goes_on = str(error), False
-        except ChildError as error:
             reason, goes_on = self._reason(error), isinstance(error, SlowError)
         self._count_time(exercise, begun)
         calls = child.forward_calls.get(exercise.name, 0)

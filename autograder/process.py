@@ -77,10 +77,6 @@ class NonsenseError(ChildError):
     """It answered something else than was agreed."""
 
 
-class SpoiledError(NonsenseError):
-    """It said something before it was asked."""
-
-
 @dataclass
 class Loaded:
     """What happened while the cells ran.
@@ -247,13 +243,9 @@ class Child(Closing):
 
     def _send(self, header: Mapping[str, Any], arrays: Sequence[Any] = ()) -> None:
         try:
-            data = wire.pack(header, arrays)
+            self.line.send(wire.pack(header, arrays))
         except wire.ProtocolError as error:
             raise NonsenseError(f"{UNREADABLE}: {error}") from error
-        try:
-            self.line.send(data)
-        except wire.ProtocolError as error:
-            raise SpoiledError(f"{UNREADABLE}: {error}") from error
 
     def _receive(self, nonce: str, deadline: float) -> wire.Frame:
         begun = time.monotonic()

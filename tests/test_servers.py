@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from small_course import ASSIGNMENT, POINTS, Submission, small_course
 
@@ -50,6 +51,11 @@ def loaded(judge: Judge, *cells: str, modules: tuple[str, ...] = ()) -> dict[int
 
 def pid_of_server(judge: Judge) -> int:
     return judge._servers._running[()].process.pid
+
+
+def below(judge: Judge) -> set[psutil.Process]:
+    """All processes below the server, whatever their numbers in a namespace of its own."""
+    return set(psutil.Process(pid_of_server(judge)).children(recursive=True))
 
 
 # --- children -------------------------------------------------------------------------------
@@ -123,13 +129,16 @@ def is_there(judge, pid: int) -> bool:
     return True
 
 
-def test_pids_are_not_used_again_before_the_judge_has_asked(judge):
+def test_a_child_is_there_until_it_is_closed_and_then_it_is_gone(judge):
+    """Reaped only then: no number is used again before the judge has asked how it ended."""
+    before = below(judge)
     children = [judge.child(judge.plan(ASSIGNMENT), ()) for _ in range(5)]
     assert len({child.pid for child in children}) == 5
+    begun = below(judge) - before
+    assert len(begun) == 5
     for child in children:
-        pid = child.pid
         child.close()
-        assert not is_there(judge, pid)
+    assert not any(one.is_running() for one in begun)
 
 
 FORBIDDEN = {
@@ -240,8 +249,8 @@ def test_a_closed_judge_leaves_no_process_and_no_file(course, submission, tmp_pa
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Judge(course, LIMITS) as judge:
         judge.verdict(submission.solve().notebook(), ASSIGNMENT)
-        server_of_judge = pid_of_server(judge)
         child = Child(judge._servers._running[()], LIMITS, judge.level)  # and left open
-    assert not any(is_there(judge, pid) for pid in (server_of_judge, child.pid))
+        begun = {psutil.Process(pid_of_server(judge)), *below(judge)}
+    assert not psutil.wait_procs(begun, timeout=5.0)[1]
     child.close()
     assert not list(tmp_path.iterdir())
