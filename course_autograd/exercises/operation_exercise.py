@@ -25,7 +25,7 @@ from course_autograd.exercises.base import (
     Trouble,
 )
 from course_autograd.exercises.evidence import Evidence
-from course_autograd.exercises.hypotheses import explain
+from course_autograd.exercises.hypotheses import RuledOut, explain
 from course_autograd.exercises.observe import (
     MOST,
     as_engine,
@@ -307,7 +307,7 @@ class OperationExercise(Exercise):
                 facts.append("NumPy warned of an overflow on the way to a finite result")
                 certain = ("overflow",)
         fits: dict[str, tuple[str, ...]] = {}
-        refuted: dict[str, tuple[str, ...]] = {}
+        refuted: Mapping[str, tuple[str, ...]] = {}
         if error is not None:
             passed[case.facet] = False
             facts.append(error.message)
@@ -470,13 +470,12 @@ class OperationExercise(Exercise):
         measured: Jacobian,
         wrong: list[int],
         error: Trouble | None,
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    ) -> tuple[dict[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
         """Return the mistakes that fit and those ruled out, per input."""
         fits: dict[str, tuple[str, ...]] = {}
-        refuted: dict[str, tuple[str, ...]] = {}
         assert case.upstream is not None
         if len(observation.raw) != len(case.arrays):
-            return fits, refuted
+            return fits, {}
         evidence = Evidence(
             self.name,
             self.operation.declared_forward,
@@ -488,15 +487,15 @@ class OperationExercise(Exercise):
             observation.raw,
             observation.ones,
         )
+        right: dict[str, int] = {}
         for i, name in enumerate(self.names):
             found, truth = observation.raw[i], evidence.truth[i]
             broken = error is not None and (found is None or found.shape != truth.shape)
-            explained, excluded = explain(evidence, i)
             if i in wrong or broken:
-                fits[name] = explained
+                fits[name], _ = explain(evidence, i)
             elif error is None:
-                refuted[name] = excluded
-        return fits, refuted
+                right[name] = i
+        return fits, RuledOut(evidence, right)
 
     def _judge_kink(
         self,
