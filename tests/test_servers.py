@@ -118,17 +118,6 @@ def test_how_a_child_ended_is_told(judge):
         assert child.end() is None
 
 
-def is_there(judge, pid: int) -> bool:
-    """Whether a process is there; at level A children have numbers of their own, unknown here."""
-    if judge.level == "A":
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_a_child_is_there_until_it_is_closed_and_then_it_is_gone(judge):
     """Reaped only then: no number is used again before the judge has asked how it ended."""
     before = below(judge)
