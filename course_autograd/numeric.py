@@ -179,33 +179,46 @@ def _quiet() -> Iterator[None]:
 # --- kinks -----------------------------------------------------------------------------------
 
 
-def nearby_gradients(
+def nearby_jacobians(
     forward: Callable[..., Any],
     inputs: Sequence[Any],
     options: Mapping[str, Any] | None,
-    upstream: Array,
     draws: int = 24,
-) -> list[Array]:
-    """Return the different gradients found at smooth points around a kink; none if there is none.
-
-    Their convex hull is the set of all subgradients there (Clarke's generalised gradient).
-
-    Returns
-    -------
-    list of ndarray
-        Each holds the gradients of all inputs, flattened and joined.
-    """
+) -> list[Jacobian]:
+    """Measure the derivative at smooth points around a kink, always the same ones."""
     rng = np.random.default_rng(0)
     point = [np.array(value, dtype=np.float64) for value in inputs]
-    found: list[Array] = []
+    found = []
     for _ in range(draws):
         moved = [
             here + NEARBY * rng.uniform(0.5, 1.0, here.shape) * rng.choice([-1.0, 1.0], here.shape)
             for here in point
         ]
         measured = jacobian(forward, moved, options)
-        if not all(np.max(error, initial=0.0) <= KINK_TOLERANCE for error in measured.errors):
-            continue  # a step went across the kink, or there is no finite value
+        # Left out where a step went across the kink, or there is no finite value.
+        if all(np.max(error, initial=0.0) <= KINK_TOLERANCE for error in measured.errors):
+            found.append(measured)
+    return found
+
+
+def nearby_gradients(nearby: Sequence[Jacobian], upstream: Array) -> list[Array]:
+    """Return the different gradients found at smooth points around a kink; none if there is none.
+
+    Their convex hull is the set of all subgradients there (Clarke's generalised gradient).
+
+    Parameters
+    ----------
+    nearby : sequence of Jacobian
+        As `nearby_jacobians` measures them.
+    upstream : ndarray
+
+    Returns
+    -------
+    list of ndarray
+        Each holds the gradients of all inputs, flattened and joined.
+    """
+    found: list[Array] = []
+    for measured in nearby:
         gradient = joined(measured.vjp(upstream))
         if not any(np.max(np.abs(gradient - other)) < KINK_TOLERANCE for other in found):
             found.append(gradient)

@@ -13,6 +13,8 @@ from course_autograd.numeric import (
     jacobian,
     joined,
     nearby_gradients,
+    nearby_jacobians,
+    nearby_jacobians,
 )
 
 
@@ -70,7 +72,7 @@ def test_inputs_stay_as_they_were() -> None:
 def test_at_a_kink_the_gradients_of_both_sides_are_found() -> None:
     upstream = np.array([2.0, -3.0])
     inputs = (np.array([0.0, 1.0]),)
-    found = nearby_gradients(ops.relu.declared_forward, inputs, {}, upstream)
+    found = nearby_gradients(nearby_jacobians(ops.relu.declared_forward, inputs, {}), upstream)
     assert sorted(round(float(one[0]), 6) for one in found) == [0.0, 2.0]
     assert all(abs(one[1] + 3.0) < 1e-6 for one in found)
 
@@ -95,7 +97,7 @@ def test_a_hull_of_three_corners_is_a_triangle() -> None:
 def test_three_numbers_that_tie_share_in_any_way() -> None:
     upstream = np.asarray(1.5)
     inputs = (np.array([0.4, 0.4, 0.4]),)
-    corners = nearby_gradients(ops.max.declared_forward, inputs, {}, upstream)
+    corners = nearby_gradients(nearby_jacobians(ops.max.declared_forward, inputs, {}), upstream)
     assert in_hull(np.array([0.2, 0.3, 0.5]) * 1.5, corners)
     assert not in_hull(np.array([0.5, 0.5, 0.5]) * 1.5, corners)
 

@@ -37,6 +37,7 @@ from course_autograd.numeric import (
     Array,
     jacobian,
     nearby_gradients,
+    nearby_jacobians,
 )
 from course_autograd.operation import Operation
 from course_autograd.ops import all_operations
@@ -203,7 +204,9 @@ def kinks(operation: type[Operation]) -> Iterator[Corners]:
     for number, kink in enumerate(operation.domain.kinks, 1):
         output = operation.declared_forward([], *kink.inputs, **kink.options)
         upstream = np.ones(np.shape(output))
-        corners = nearby_gradients(operation.declared_forward, kink.inputs, kink.options, upstream)
+        corners = nearby_gradients(
+            nearby_jacobians(operation.declared_forward, kink.inputs, kink.options), upstream
+        )
         stacked = np.stack(corners)
         yield Corners(
             operation.__name__, number, len(corners), float(np.max(np.ptp(stacked, axis=0)))

@@ -49,6 +49,7 @@ from course_autograd.numeric import (
     jacobian,
     joined,
     nearby_gradients,
+    nearby_jacobians,
 )
 from course_autograd.operation import Operation, replaced_operations
 from course_autograd.symptoms import from_error, from_flags
@@ -90,6 +91,7 @@ class OperationExercise(Exercise):
         self.facets = ((FORWARD,) * operation.whole) + self.domain.facets + (CLEAN,)
         self.how = f"each with {SEEDS} seeds and random upstream gradients of both signs"
         self.names = input_names(operation)
+        self._around: dict[tuple[Any, ...], list[Jacobian]] = {}  # kinks, and what lies near them
 
     def find_answer(self, namespace: Mapping[str, Any]) -> Any | None:  # noqa: ARG002
         """Return the operation itself once a rule has been registered for it."""
@@ -347,9 +349,18 @@ class OperationExercise(Exercise):
         return jacobian(self.operation.declared_forward, case.arrays, case.options)
 
     def corners(self, case: Case) -> list[Array]:
-        """Measure the gradients at smooth points around the inputs of a case."""
+        """Return the gradients at smooth points around the inputs of a case.
+
+        The kinks of an operation are few and fixed: around them is measured once.
+        """
         forward = self.operation.declared_forward
-        return nearby_gradients(forward, case.arrays, case.options, total_upstream(case))
+        key = (forward, repr(case.options), *(array.tobytes() for array in case.arrays))
+        nearby = self._around.get(key)
+        if nearby is None:
+            nearby = nearby_jacobians(forward, case.arrays, case.options)
+            if case.kind == "kink":
+                self._around[key] = nearby
+        return nearby_gradients(nearby, total_upstream(case))
 
     def _stopped(self, case: Case, error: Trouble, observation: Observation) -> Finding:
         """Return the finding for an answer that returned nothing."""
