@@ -14,7 +14,6 @@ from course_autograd.numeric import (
     joined,
     nearby_gradients,
     nearby_jacobians,
-    nearby_jacobians,
 )
 
 
