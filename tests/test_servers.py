@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -14,7 +16,7 @@ from small_course import ASSIGNMENT, POINTS, Submission, small_course
 
 from autograder import server
 from autograder.cells import Cell, parse_notebook, solution_cells
-from autograder.course import COURSE, Course
+from autograder.course import COURSE, ROOT, Course
 from autograder.judge import Judge, TrustedSideError
 from autograder.process import Child, DiedError, Limits
 from autograder.sandbox import STRICT
@@ -243,3 +245,30 @@ def test_a_closed_judge_leaves_no_process_and_no_file(course, submission, tmp_pa
     assert not psutil.wait_procs(begun, timeout=5.0)[1]
     child.close()
     assert not list(tmp_path.iterdir())
+
+
+WITHOUT_UNIX = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import os, select, signal, subprocess
+for module in ("resource", "fcntl", "pwd", "grp", "termios"):
+    sys.modules[module] = None
+for name in ("SIGKILL", "SIGALRM", "SIGXCPU", "SIGSYS", "setitimer", "ITIMER_REAL"):
+    delattr(signal, name)
+for name in ("fork", "setsid", "killpg", "getppid", "getuid", "waitstatus_to_exitcode"):
+    delattr(os, name)
+del select.poll
+sys.platform = "win32"
+from autograder.judge import Judge, TrustedSideError
+try:
+    Judge(allow_limited=True)
+except TrustedSideError as error:
+    print(error)
+"""
+
+
+def test_on_windows_the_grader_says_where_it_runs():
+    arguments = [sys.executable, "-c", WITHOUT_UNIX, str(ROOT)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "grade in WSL or in a Linux container" in done.stdout

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import sys
 
 from autograder.sandbox.kernel import SandboxError
+
+if sys.platform != "win32":  # which is told, in words, that it has no sandbox
+    import resource
 
 MEGABYTE = 1 << 20
 DESCRIPTORS = 64
