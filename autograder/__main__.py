@@ -19,6 +19,7 @@ COMMANDS = {
     "register": "enter the assignments into the grade book",
     "handout": "make the folder and the archive that students get",
     "verify": "judge one notebook, without a grade book",
+    "replay": "judge a kept submission again: is the recorded verdict the same?",
     "demo": "build the notebooks, then grade a sample class in a folder that is cleared first",
     "mistakes": "are the checks sound? every exercise against every kind of mistake",
 }

@@ -53,7 +53,7 @@ SANITIZE_PREPROCESSORS = [
 AUTOGRADE_PREPROCESSORS = [
     "autograder.plugin.JudgeSubmission",
     "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
+    "autograder.gradebook.SaveScores",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]

@@ -14,9 +14,10 @@ is not 0, and nobody else is affected.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,22 @@ from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import determine_grade, is_grade
 from sqlalchemy.exc import OperationalError, SAWarning
+from traitlets import Bool, Float, Integer
+from traitlets.config import Configurable
 
 from autograder import build, feedback
-from autograder.cells import parse_notebook, printable, read_notebook
+from autograder.bench import Bench, HandedIn
+from autograder.cells import Notebook, parse_notebook, printable, read_notebook
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
+from autograder.gradebook import kept_open
 from autograder.intake import Intake, as_node, node_of
-from autograder.judge import Judge, TrustedSideError
+from autograder.judge import TrustedSideError, plan
 from autograder.process import Limits
 from autograder.records import Records
 from autograder.repair import KEY, plain_cell, read_released, repair
+from autograder.sandbox import probe, require
+from autograder.worker import OURS, Graded, Settings, digest_of_cells
 
 
 class NotGradedError(Exception):
@@ -44,6 +51,33 @@ class NotGradedError(Exception):
 # --- one run --------------------------------------------------------------------------------
 
 
+class Grading(Configurable):
+    """How submissions are graded: in ``nbgrader_config.py``, or as ``--Grading.jobs=2``."""
+
+    jobs = Integer(0, min=0, help="worker processes; 0: as many as there are cores").tag(
+        config=True
+    )
+    timeout = Float(
+        Limits.submission, min=1.0, help="seconds for all answers of one submission"
+    ).tag(config=True)
+    memory = Integer(
+        Limits.memory, min=64, help="megabytes that a submission's process may use"
+    ).tag(config=True)
+    reuse = Bool(
+        False,
+        help="take a recorded verdict over while submission, exercises and grader are as then",
+    ).tag(config=True)
+    display = Bool(True, help="run the notebooks for the eyes, too").tag(config=True)
+    allow_limited = Bool(
+        False, help="go on where no strict sandbox can be had: trust every submission"
+    ).tag(config=True)
+
+    def settings(self, course: Course) -> Settings:
+        """Return the same for the pool."""
+        limits = Limits(submission=self.timeout, memory=self.memory)
+        return Settings(course, limits, self.allow_limited, self.display)
+
+
 class Run:
     """One run of ``nbgrader autograde``, as far as it is ours.
 
@@ -51,18 +85,17 @@ class Run:
     ----------
     converter : Autograde
         nbgrader's converter, which knows all submissions of the run and all folders.
-    limits : Limits, optional
-        Time and memory for each submission.
     """
 
-    def __init__(self, converter: Autograde, limits: Limits | None = None) -> None:
+    def __init__(self, converter: Autograde) -> None:
         self.converter = converter
         self.coursedir = converter.coursedir
         self.log: logging.Logger = converter.log
         self.name: str = self.coursedir.assignment_id
         self.course = course_of(Path(self.coursedir.root), self.name)
         self.records = Records.beside(self.coursedir.db_url, self.coursedir.root)
-        self.judge = Judge(self.course, limits)
+        self.grading = Grading(parent=converter)
+        self.bench: Bench | None = None
         self.refused: dict[str, str] = {}
         self._released: dict[str, Any] | None = None
         self._intake: Intake | None = None
@@ -90,34 +123,95 @@ class Run:
             If nothing can be graded at all, in one sentence.
         """
         try:
-            self.judge.plan(self.name)
+            level = require(probe(), allow_limited=self.grading.allow_limited)
+            plan(self.name, self.course)
             if not build.is_registered(self.name, self.coursedir.db_url):
                 self.log.info("%s is not in the grade book yet: entering it", self.name)
                 build.register([self.name], self.course, db_url=self.coursedir.db_url)
         except AutograderError as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from error
+        print(f"{self.name}: {probe().sentence()}", flush=True)
         for folder in sorted({*self.converter.assignments, *self.intake.folders()}):
             self._take_in(folder)
+        self.bench = Bench(
+            self.name,
+            self.grading.settings(self.course),
+            self.records,
+            jobs=self.grading.jobs or None,
+            reuse=self.grading.reuse,
+            level=level,
+        )
         convert = self.converter.convert_notebooks
         quiet = _WithoutTracebacks(self.refused)
 
         def convert_and_report() -> None:
             self.log.addFilter(quiet)
             try:
-                with warnings.catch_warnings():
+                with warnings.catch_warnings(), kept_open(), self._graded_ahead():
                     # nbgrader's own use of its database; nothing a TA could do about
                     warnings.simplefilter("ignore", SAWarning)
                     convert()
             finally:
                 self.log.removeFilter(quiet)
-                self.judge.close()
                 self._find_lost()
                 self._report()
             if self.refused:
                 raise NbGraderException(f"{len(self.refused)} submissions were not graded")
 
         self.converter.convert_notebooks = convert_and_report
+
+    @contextlib.contextmanager
+    def _graded_ahead(self) -> Iterator[None]:
+        """Let the pool work on what nbgrader is going to ask for, in its order."""
+        assert self.bench is not None
+        with self.bench:
+            self.bench.begin(
+                [
+                    self.handed_in(folder)
+                    for folder in sorted(self.converter.assignments)
+                    if self._is_due(folder)
+                ]
+            )
+            yield
+
+    def handed_in(self, folder: str) -> HandedIn:
+        """Return what is graded of the submission in `folder`."""
+        student = self.intake.student(folder)
+        name = self.intake.renamed.get(student)
+        said = f"The file was named '{name}'; it was graded as {self.name}.ipynb."
+        path = Path(folder) / f"{self.name}.ipynb"
+        return HandedIn(student, path, (said,) if name is not None else ())
+
+    def _is_due(self, folder: str) -> bool:
+        """Whether nbgrader will grade this submission now, or skip it as graded already."""
+        student = self.intake.student(folder)
+        if self.intake.excluded(student):
+            return False
+        done = self.coursedir.format_path(self.coursedir.autograded_directory, student, self.name)
+        if self.converter.force or not Path(done).exists():
+            return True
+        stamp = self.coursedir.get_existing_timestamp
+        new, old = stamp(folder), stamp(done)
+        return new is not None and old is not None and new > old
+
+    def graded(self, student: str, notebook: Notebook) -> Graded:
+        """Return what the pool found about a submission; `notebook` is what is to be saved.
+
+        Raises
+        ------
+        NotANotebookError, TrustedSideError
+            If there is no verdict. The text says why.
+        """
+        assert self.bench is not None
+        folder = self.coursedir.format_path(self.coursedir.submitted_directory, student, self.name)
+        graded = self.bench.take(self.handed_in(folder))
+        if graded.verdict is None:
+            reason = graded.reason.removeprefix(f"{OURS}: ")
+            raise (TrustedSideError if graded.ours else NotANotebookError)(reason)
+        if digest_of_cells(notebook) != graded.notebook:
+            graded = self.bench.judge_as_it_is(graded, notebook)
+        return graded
 
     def refuse(self, student: str, reason: str) -> None:
         """Report at once that a submission gets no grade, and why."""
@@ -272,7 +366,9 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Judge one notebook."""
         run, student = run_of(self), resources["nbgrader"]["student"]
-        verdict = run.judge.verdict(parse_notebook(nb), resources["nbgrader"]["assignment"])
+        graded = run.graded(student, parse_notebook(nb))
+        verdict = graded.verdict
+        assert verdict is not None
         panels = {f"check-{one.name}": one for one in verdict.exercises}
         for cell in nb.cells:
             if cell.cell_type == "code":
@@ -294,7 +390,6 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
         repairs = tuple(nb.metadata.get(KEY, {}).get("repairs", ()))
         text = feedback.summary(verdict, repairs)
         nb.cells.insert(0, node_of({**plain_cell("markdown", text), "id": "result-of-grading"}))
-        run.records.graded(student, verdict, repairs)
         self.log.info(
             "%s: %s of %s points, %s ms",
             student,

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -66,6 +66,9 @@ class Pool:
         How to grade.
     jobs : int, optional
         How many workers; by default as many as there are usable cores.
+    on_graded : callable, optional
+        Called in the worker's thread with what was found, before anybody gets it; what it returns
+        is what they get.
 
     Examples
     --------
@@ -74,8 +77,14 @@ class Pool:
     ...         print(graded.task.path, graded.verdict)
     """
 
-    def __init__(self, settings: Settings, jobs: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: int | None = None,
+        on_graded: Callable[[Graded], Graded] | None = None,
+    ) -> None:
         self.settings = settings
+        self._on_graded = on_graded or (lambda graded: graded)
         self.jobs = jobs or usable_cores()
         limits = settings.limits
         # The judge and the display run keep their own deadlines; this one is for a grader that
@@ -128,7 +137,7 @@ class Pool:
             if not graded.ours:
                 break
             self._dismiss(worker)
-        return graded
+        return self._on_graded(graded)
 
     def _worker(self) -> _Worker | None:
         """Return this thread's worker, a new one if need be; None if the pool is closed."""

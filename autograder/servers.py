@@ -60,9 +60,7 @@ class Server(Closing):
         self._folder = Path(tempfile.mkdtemp(prefix="server-"))
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._line, theirs = socket.socketpair()
-        settings = json.dumps(
-            {"kept": kept, "modules": list(modules), "folder": str(self._folder)}
-        )
+        settings = json.dumps({"kept": kept, "modules": list(modules), "folder": str(self._folder)})
         arguments = [str(ROOT), str(theirs.fileno()), settings]
         command = [sys.executable, "-I", "-B", "-c", server.COMMAND, *arguments]
         if level == "A":

@@ -27,7 +27,7 @@ from autograder.course import COURSE, Course
 from autograder.errors import NotANotebookError
 from autograder.judge import Judge, TrustedSideError
 from autograder.process import Limits
-from autograder.repair import read_released, repair, require_own
+from autograder.repair import KEY, read_released, repair, require_own
 from autograder.verdict import Verdict
 
 GRACE = 5.0  # seconds in which a worker whose pool has gone ends by itself
@@ -69,12 +69,15 @@ class Task:
         Draws the questions of an earlier verdict again.
     known : Verdict, optional
         A stored verdict that still holds: the submission is repaired and shown, not judged.
+    sentences : tuple of str
+        What is to be said of the file itself, besides the repairs.
     """
 
     path: Path
     assignment: str
     seed: int | None = None
     known: Verdict | None = None
+    sentences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Graded:
     verdict : Verdict or None
         What it earned; None if it was not graded.
     repairs : tuple of str
-        One sentence for each repair.
+        One sentence for each repair, after those of the task.
     content : mapping
         The repaired notebook.
     outputs : mapping
@@ -137,7 +140,7 @@ class Grader:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.judge = Judge(settings.course, settings.limits)
+        self.judge = Judge(settings.course, settings.limits, allow_limited=settings.allow_limited)
         self._released: dict[str, Mapping[str, Any]] = {}
 
     def grade(self, task: Task) -> Graded:
@@ -156,6 +159,8 @@ class Grader:
         released = self.released(task.assignment)
         require_own(notebook, released, task.assignment)
         mended = repair(notebook, released)
+        sentences = (*task.sentences, *mended.sentences)
+        mended.content["metadata"][KEY]["repairs"] = list(sentences)
         cells = mended.notebook
         verdict = task.known
         if verdict is None:
@@ -164,7 +169,7 @@ class Grader:
         return Graded(
             task,
             verdict=verdict,
-            repairs=mended.sentences,
+            repairs=sentences,
             content=mended.content,
             outputs=outputs,
             submission=digest_of_file(task.path),
