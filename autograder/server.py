@@ -258,21 +258,29 @@ def main() -> None:
     """Begin: ``python -c COMMAND ROOT SOCKET JSON``; JSON has ``kept``, ``modules``, ``folder``."""
     root, descriptor, settings = sys.argv[1:4]
     asked = json.loads(settings)
-    stripper = Stripper(asked["kept"])
+    try:
+        begin = make_ready(root, asked["kept"], asked["modules"])
+        line = socket.socket(fileno=int(descriptor))
+        send(line, {"ready": True})
+        serve(line, begin)
+    finally:  # the judge may have been killed; a child never comes here
+        os.chdir("/")
+        shutil.rmtree(asked["folder"], ignore_errors=True)
+
+
+def make_ready(root: str, kept: Sequence[str] | None, modules: Sequence[str]) -> Begin:
+    """Import all that children need, and forget what is the grader's."""
+    stripper = Stripper(kept)
     stripper.install()
-    preload(asked["modules"])
+    preload(modules)
     child = importlib.import_module("autograder.child")  # imports the package: hence not before
-    begin = child.prepare(stripper.missing)
+    begin: Begin = child.prepare(stripper.missing)
     sys.path.remove(root)
     sys.meta_path.remove(stripper)
     for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:
         del sys.modules[name]
     sys.argv = [""]
     sys.modules["linecache"].clearcache()
-    line = socket.socket(fileno=int(descriptor))
-    send(line, {"ready": True})
     gc.collect()
     gc.freeze()  # a child's collector does not touch, and so does not copy, what is here already
-    serve(line, begin)
-    os.chdir("/")
-    shutil.rmtree(asked["folder"], ignore_errors=True)  # the judge may be dead
+    return begin

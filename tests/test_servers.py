@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -272,3 +273,28 @@ def test_on_windows_the_grader_says_where_it_runs():
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "grade in WSL or in a Linux container" in done.stdout
+
+
+KILLED = """
+import os, signal, sys, tempfile
+sys.path.insert(0, sys.argv[1])
+tempfile.tempdir = sys.argv[2]
+from autograder.servers import Server
+server = Server()
+print(server.process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_judge_that_is_killed_leaves_no_server_and_no_folder(tmp_path):
+    arguments = [sys.executable, "-c", KILLED, str(ROOT), str(tmp_path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    latest = time.monotonic() + 20.0
+    while list(tmp_path.iterdir()) and time.monotonic() < latest:
+        time.sleep(0.02)
+    assert not list(tmp_path.iterdir())
+    pid = int(done.stdout)
+    while psutil.pid_exists(pid) and time.monotonic() < latest:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(pid)
