@@ -46,16 +46,16 @@ SANITIZE_PREPROCESSORS = [
     "autograder.plugin.RepairSubmission",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.DeduplicateIds",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
-    "nbgrader.preprocessors.CheckCellMetadata",
+    "autograder.plugin.OverwriteKernelspec",
+    "autograder.plugin.OverwriteCells",
+    "autograder.plugin.CheckCellMetadata",
 ]
 AUTOGRADE_PREPROCESSORS = [
     "autograder.plugin.JudgeSubmission",
     "nbgrader.preprocessors.LimitOutput",
     "autograder.gradebook.SaveScores",
     "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
+    "autograder.plugin.CheckCellMetadata",
 ]
 
 

@@ -18,10 +18,13 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import nbgrader.preprocessors
 from nbconvert.exporters import NotebookExporter
+from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import determine_grade, is_grade
@@ -34,7 +37,7 @@ from autograder.bench import Bench, HandedIn
 from autograder.cells import Notebook, parse_notebook, printable, read_notebook
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
-from autograder.gradebook import kept_open
+from autograder.gradebook import agrees, kept_open
 from autograder.intake import Intake, as_node, node_of
 from autograder.judge import TrustedSideError, plan
 from autograder.process import Limits
@@ -106,6 +109,12 @@ class Run:
         if self._intake is None:
             self._intake = Intake(self.coursedir, self.name, self.released, self.log)
         return self._intake
+
+    @cached_property
+    def is_known_as_released(self) -> bool:
+        """Whether the grade book and the released notebook are of one make."""
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            return agrees(gradebook, self.name, self.released)
 
     @property
     def released(self) -> dict[str, Any]:
@@ -358,6 +367,32 @@ class RepairSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader 
             self.log.info("%s: repaired: %s", resources["nbgrader"]["student"], sentence)
         mended.content["metadata"][KEY]["repairs"] = sentences
         return node_of(mended.content), resources
+
+
+class _WhereNeeded(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """One of nbgrader's steps, left out where it could not change anything.
+
+    `RepairSubmission` has written every cell anew from the released notebook. Where the grade book
+    knows that same notebook, nbgrader's looking up and checking of each cell finds nothing.
+    """
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Do what the step does, if the grade book knows another notebook."""
+        if run_of(self).is_known_as_released:
+            return nb, resources
+        return super().preprocess(nb, resources)  # type: ignore[no-any-return]
+
+
+class OverwriteKernelspec(_WhereNeeded, nbgrader.preprocessors.OverwriteKernelspec):  # type: ignore[misc]
+    """nbgrader's step, where needed."""
+
+
+class OverwriteCells(_WhereNeeded, nbgrader.preprocessors.OverwriteCells):  # type: ignore[misc]
+    """nbgrader's step, where needed."""
+
+
+class CheckCellMetadata(_WhereNeeded, nbgrader.preprocessors.CheckCellMetadata):  # type: ignore[misc]
+    """nbgrader's step, where needed."""
 
 
 class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
