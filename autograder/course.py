@@ -177,6 +177,7 @@ def configure(c: Any, course: Course = COURSE) -> None:
     c.Autograde.autograde_preprocessors = list(AUTOGRADE_PREPROCESSORS)
     # A page that is older than the grade misleads: after a regrade, or points given by hand.
     c.GenerateFeedback.force = True
+    c.GenerateFeedback.exporter_class = "autograder.pages.FeedbackExporter"
     c.ExportApp.plugin_class = "autograder.export.GradesExport"
     c.ZipCollectApp.downloaded_directory = f"{grading}/downloaded"
     c.ZipCollectApp.extractor_plugin = "autograder.collect.Archives"

@@ -296,6 +296,8 @@ class _WithoutTracebacks(logging.Filter):
 class SubmissionExporter(NotebookExporter):
     """nbconvert's notebook exporter, which reads submissions with our reader."""
 
+    optimistic_validation = True  # the notebook is checked as a whole, not after every step
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self.run: Run | None = None
