@@ -14,10 +14,15 @@ from collections.abc import Sequence
 
 from autograder.errors import AutograderError
 
+# An optional dependency of nbformat's validator builds a grammar when it is imported, which takes
+# most of a second, for a format of addresses that no notebook has.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
 COMMANDS = {
     "build": "render the notebooks from their text sources (--check: only compare)",
     "register": "enter the assignments into the grade book",
     "handout": "make the folder and the archive that students get",
+    "grade": "judge, grade book and feedback of a whole class, with a progress bar",
     "verify": "judge one notebook, without a grade book",
     "replay": "judge a kept submission again: is the recorded verdict the same?",
     "demo": "build the notebooks, then grade a sample class in a folder that is cleared first",

@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,11 @@ from autograder.process import Limits
 from autograder.records import Records
 from autograder.repair import KEY, plain_cell, read_released, repair
 from autograder.sandbox import probe, require
+from autograder.verdict import Verdict
 from autograder.worker import OURS, Graded, Settings, digest_of_cells
+
+# Told of every student and verdict, as they are saved; `autograder.grade` shows them.
+LISTENERS: list[Callable[[str, Verdict], None]] = []
 
 
 class NotGradedError(Exception):
@@ -434,6 +438,8 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
             verdict.points,
             verdict.milliseconds,
         )
+        for tell in LISTENERS:
+            tell(student, verdict)
         return nb, resources
 
 
