@@ -153,7 +153,8 @@ def grade(
             status = NOT_ALL  # who and why has been printed
         finally:
             LISTENERS.remove(tell)
-    if pages:
+    done = (course.grading_folder / "autograded").glob(f"{student}/{assignment}")
+    if pages and any(done):
         status = max(status, make_pages(config, assignment, student, jobs or usable_cores()))
     return status
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from autograder.course import ROOT
 from autograder.worker import GRACE, OURS, Graded, Settings, Task, serve
 
 ATTEMPTS = 2
@@ -55,6 +56,11 @@ def _cores_of_container(path: Path) -> int:
         return sys.maxsize if quota == "max" else round(int(quota) / int(period))
     except (OSError, ValueError):
         return sys.maxsize
+
+
+def import_path() -> list[str]:
+    """Return where a worker looks for modules: wherever it is started, not in that folder."""
+    return [str(ROOT), *(folder for folder in sys.path if folder)]
 
 
 class Pool:
@@ -233,7 +239,7 @@ class _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", COMMAND, json.dumps(sys.path), str(theirs.fileno())],
+                [sys.executable, "-c", COMMAND, json.dumps(import_path()), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 env={**os.environ, **ONE_THREAD},
