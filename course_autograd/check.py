@@ -26,7 +26,7 @@ class CheckTargetError(CourseError, TypeError):
     """``check`` was called with something that is no exercise."""
 
 
-def check(target: Any, answer: Any = None, *, hint: int = 3, seed: int = 0) -> None:
+def check(target: Any, answer: Any = None, *, hint: int = 1, seed: int = 0) -> None:
     """Try an answer and print a short report.
 
     Parameters
@@ -37,8 +37,8 @@ def check(target: Any, answer: Any = None, *, hint: int = 3, seed: int = 0) -> N
     answer : dict or function, optional
         Needed beside a name.
     hint : int
-        How far to help: 1 where, 2 also what kind of mistake, 3 also a question, 4 also what to
-        reread.
+        How far to help: 1 where, and what it looks like; 2 what kind of mistake that is; 3 also
+        a question; 4 also what to reread.
     seed : int
         Draws the inputs. Other seeds ask with other numbers.
 
@@ -55,19 +55,20 @@ def check(target: Any, answer: Any = None, *, hint: int = 3, seed: int = 0) -> N
     exercise, given = _find(target, answer)
     report = examine(exercise, given, seed=seed)
     lines = report.lines(hint)
-    if not report.right and not report.undone and hint < STEPS[-1]:
-        lines.append(f"More help: put `{_call(exercise, hint + 1, seed)}` into a new cell.")
+    further = report.next_step(hint)
+    if not report.right and not report.undone and further is not None:
+        lines.append(f"More help: put `{_call(exercise, further, seed)}` into a new cell.")
     print("\n".join(lines))  # noqa: T201
     if report.undone:
         raise CheckFailed(f"{exercise.name} is not written yet.")
     if not report.right:
-        raise CheckFailed(_in_one_line(report, hint))
+        raise CheckFailed(_in_one_line(report))
 
 
-def _in_one_line(report: Report, hint: int) -> str:
+def _in_one_line(report: Report) -> str:
     """Say what is wrong in one line: ``nbgrader validate`` shows nothing of what was printed."""
     where = f": {report.where[0]}" if report.where else ""
-    kind = f" It looks like: {report.mistake}." if report.mistake and hint > STEPS[0] else ""
+    kind = f" It looks like: {report.mistake}." if report.mistake else ""
     seen = shortened(" ".join(f"{report.exercise} is not right yet{where}".split()))
     return f"{seen}{'' if seen.endswith(('.', '?', '!', '…')) else '.'}{kind}"
 

@@ -23,8 +23,8 @@
 # **How to work.** Go from top to bottom. Run each cell with Shift+Enter. Two kinds of cells are
 # yours: in some you replace `...` by numbers, in others you write your own lines in place of the line
 # `raise NotImplementedError()`. Below each stands a cell with `check(...)`: it tries your answer at
-# once and tells you what it saw. Something is wrong? Then it says where, what kind of mistake it looks like, and
-# asks you a question. If you are still stuck, put `check(ops.mul, hint=4)` into a new cell: it also says what to read
+# once and tells you what it saw. Something is wrong? Then it says where, and which mistake it looks like. If you
+# want more help, put `check(ops.mul, hint=2)` into a new cell: it explains the mistake; `hint=3` asks you a question, and `hint=4` says what to read
 # again. You may check as often as you like; only the last state counts. The grader runs the same checks with other
 # numbers, and nothing else.
 #

@@ -21,8 +21,8 @@
 #
 # **How to work.** Go from top to bottom and run each cell with Shift+Enter. In the cells that are yours, replace `...` by
 # an answer, or write your own lines in place of the line `raise NotImplementedError()`.
-# `check(...)` tells you at once what it saw, as often as you like. If you are stuck, put `check(ops.exp, hint=4)` into a new
-# cell: it also says what to read again. The grader runs the same checks with other numbers.
+# `check(...)` tells you at once what it saw, as often as you like. If you want more help, put `check(ops.exp, hint=2)` into a new
+# cell: it explains the mistake; `hint=3` asks a question, and `hint=4` says what to read again. The grader runs the same checks with other numbers.
 #
 # **How to hand in.** Save the notebook, then hand in this one file under the same name. Do not
 # delete or copy the check cells.

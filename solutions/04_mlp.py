@@ -22,8 +22,8 @@
 #
 # **How to work.** Go from top to bottom and run each cell with Shift+Enter. Cells with `# YOUR CODE HERE` or `...` are yours: replace `...` by an answer, and delete the line
 # `raise NotImplementedError()` when you write your own lines.
-# `check(...)` tells you at once what it saw, as often as you like: *right*, or where it is not right yet, what kind of mistake this looks like, and a question to think about.
-# If you are stuck, put `check(ops.hinge, hint=4)` into a new cell: it also says what to read again. The grader runs the same checks with other numbers.
+# `check(...)` tells you at once what it saw, as often as you like: *right*, or where it is not right yet, and which mistake it looks like.
+# If you want more help, put `check(ops.hinge, hint=2)` into a new cell: it explains the mistake; `hint=3` asks a question, and `hint=4` says what to read again. The grader runs the same checks with other numbers.
 #
 # **How to hand in.** Save the notebook, then hand in this one file under the same name. Do not
 # delete or copy the check cells.

@@ -81,10 +81,22 @@ def test_a_whole_operation_is_checked_by_the_students_class(printed: Printed) ->
         assert printed().startswith("relu: right.")
 
 
-def test_a_wrong_rule_fails_with_where_what_kind_and_a_question(printed: Printed) -> None:
+def test_a_wrong_rule_fails_with_where_and_the_name_of_the_mistake(printed: Printed) -> None:
+    backward_of(ops.mul)(lambda ctx, grad_output: (ctx[1], ctx[0]))
+    with pytest.raises(CheckFailed, match=r"mul is not right yet.*It looks like: .*upstream"):
+        check(ops.mul)
+    lines = printed().splitlines()
+    assert lines[1].startswith("Where: x a number, y a number: gradient of x: yours")
+    assert any(line.startswith("Looks like: ") and "upstream" in line for line in lines)
+    assert not any(line.startswith(("What kind: ", "Think: ", "Reread: ")) for line in lines)
+    assert lines[-1] == "More help: put `check(ops.mul, hint=2)` into a new cell."
+    assert len(lines) < 12
+
+
+def test_the_third_step_has_what_kind_and_a_question(printed: Printed) -> None:
     backward_of(ops.mul)(lambda ctx, grad_output: (ctx[1], ctx[0]))
     with pytest.raises(CheckFailed, match="mul is not right yet"):
-        check(ops.mul)
+        check(ops.mul, hint=3)
     lines = printed().splitlines()
     assert lines[0] == "mul: not yet. 0% of the points so far."
     assert lines[1].startswith("Where: x a number, y a number: gradient of x: yours")
@@ -112,7 +124,7 @@ def test_hints_go_step_by_step(printed: Printed) -> None:
     [
         ("relu", None, "check(ops.relu, hint=2, seed=3)"),
         ("backpropagate", lambda *_: {}, "check(backpropagate, hint=2, seed=3)"),
-        ("by_hand", {"q": 1}, 'check("by_hand", by_hand, hint=2, seed=3)'),
+        ("by_hand", {"q": 1}, 'check("by_hand", by_hand, hint=3, seed=3)'),
     ],
 )
 def test_more_help_is_a_call_to_be_copied(

@@ -74,7 +74,8 @@ class Report:
         Parameters
         ----------
         hint : int
-            How far to help: 1 where, 2 also what kind, 3 also a question, 4 also what to reread.
+            How far to help: 1 where, and the mistake's name; 2 what kind of mistake that is;
+            3 also a question; 4 also what to reread.
         """
         if self.right:
             shown = [f"{self.exercise}: right.", f"Tried: {self.tried}.", *self._open()]
@@ -88,15 +89,21 @@ class Report:
             shown.append(f"Right: {', '.join(good)}.")
         shown += [f"Where: {self.where[0]}" if self.where else "Where: no answer came back."]
         shown += [f"       {line}" for line in self.where[1:]]
-        steps = (
-            ("What kind: ", self.kind),
-            ("Think: ", self.question),
-            ("Reread: ", self.reread),
-        )
-        shown += [title + text for title, text in steps[: max(0, hint - 1)] if text]
+        if self.mistake and (hint == 1 or not self.kind):
+            shown.append(f"Looks like: {self.mistake}.")
+        shown += [title + text for title, text in self._steps()[: max(0, hint - 1)] if text]
         if self.printed.strip():
             shown.append(f"Your code printed: {' '.join(self.printed.split())}")
         return [shortened(line) for line in (*shown, *self._open())]
+
+    def _steps(self) -> tuple[tuple[str, str], ...]:
+        """Return what each step of the hint after the first adds; some have nothing to add."""
+        return (("What kind: ", self.kind), ("Think: ", self.question), ("Reread: ", self.reread))
+
+    def next_step(self, hint: int) -> int | None:
+        """Return the next step of the hint that says more than `hint` does; None if none does."""
+        later = [step for step, (_, text) in enumerate(self._steps(), start=2) if text]
+        return next((step for step in later if step > hint), None)
 
     def _open(self) -> list[str]:
         """Say in one line what could not be judged."""
