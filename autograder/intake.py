@@ -23,6 +23,7 @@ from autograder.errors import NotANotebookError
 from autograder.repair import KEY, overlap, plain_cell, read_released, require_own
 
 COPIED_FROM = "copied_from"
+TIMESTAMP = "timestamp.txt"
 
 
 class Intake:
@@ -60,7 +61,7 @@ class Intake:
         pattern = self.coursedir.format_path(
             self.coursedir.submitted_directory, self.coursedir.student_id, self.name
         )
-        return glob.glob(pattern)  # noqa: PTH207 - as nbgrader does
+        return glob.glob(pattern, include_hidden=True)  # noqa: PTH207 - nbgrader's pattern
 
     def take_in(self, folder: str) -> Path:
         """Return the notebook to be graded, and let nothing else of the submission be copied.
@@ -72,8 +73,8 @@ class Intake:
         """
         student, path = self.student(folder), Path(folder)
         self._require_plain_folder(student, path)
-        self._set_bad_timestamp_aside(student, path / "timestamp.txt")
-        self._ignore_links(path)
+        self._set_bad_timestamp_aside(student, path / TIMESTAMP)
+        self._leave_beside(path)
         return self._notebook(student, path)
 
     def student(self, folder: str) -> str:
@@ -91,6 +92,11 @@ class Intake:
             raise NotANotebookError(
                 "the folder's name has characters that cannot be printed. Rename the folder."
             )
+        if student.startswith("."):
+            raise NotANotebookError(
+                "the folder's name begins with a dot, and nbgrader does not see it. Rename the "
+                "folder."
+            )
         if student != glob.escape(student):
             raise NotANotebookError(
                 "the folder's name has one of the characters [ ] * ?, with which nbgrader finds no "
@@ -99,12 +105,20 @@ class Intake:
         if folder.is_symlink() or folder.parent.is_symlink():
             raise NotANotebookError("the folder is a link to another one; hand in the files.")
 
-    def _ignore_links(self, folder: Path) -> None:
-        """Keep nbgrader from copying what a link in a submission points to."""
+    def _leave_beside(self, folder: Path) -> None:
+        """Keep nbgrader from copying anything but the notebook.
+
+        It would copy what lies beside it into the graded folder and the feedback, whatever that is:
+        what a link points to, somebody else's file under a second name, gigabytes of nothing.
+        """
+        left = []
         for path in folder.rglob("*"):
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            odd = path.is_symlink() or not (path.is_file() or path.is_dir())
+            if odd or (path.is_file() and path.name != TIMESTAMP):
+                left.append(glob.escape(str(path)))
+            if odd or (path.is_file() and path.lstat().st_nlink > 1):
                 self.log.warning("%s is a link or a special file: it is not copied", path)
-                self.coursedir.ignore = [*self.coursedir.ignore, glob.escape(str(path))]
+        self.coursedir.ignore = [*self.coursedir.ignore, *left]
 
     def _set_bad_timestamp_aside(self, student: str, path: Path) -> None:
         """Rename a ``timestamp.txt`` that nbgrader would stumble over; it counts as none."""

@@ -411,9 +411,10 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
         verdict = graded.verdict
         assert verdict is not None
         panels = {f"check-{one.name}": one for one in verdict.exercises}
-        for cell in nb.cells:
+        for position, cell in enumerate(nb.cells):
             if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
+                shown = [] if is_grade(cell) else graded.outputs.get(position, [])
+                cell.outputs, cell.execution_count = [node_of(one) for one in shown], None
                 cell.source = feedback.shortened(cell.source)
             if not is_grade(cell):
                 continue

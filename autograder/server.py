@@ -32,6 +32,9 @@ from autograder.stripping import Stripper
 # The folder with the package is in the path only as long as it takes to import it.
 COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from autograder.server import main; main()"
 
+# What a server's children do: answer questions, or show what a notebook shows.
+ROLES = {"child": "autograder.child", "display": "autograder.display_child"}
+
 LENGTH = struct.Struct("<I")
 LONGEST = 1_000_000  # bytes of one request or reply
 STARTING = 50.0  # seconds for what every child needs
@@ -255,11 +258,11 @@ async def _nothing() -> None:
 
 
 def main() -> None:
-    """Begin: ``python -c COMMAND ROOT SOCKET JSON``; JSON has ``kept``, ``modules``, ``folder``."""
+    """Begin: ``python -c COMMAND ROOT SOCKET JSON``; JSON: kept, modules, role, folder."""
     root, descriptor, settings = sys.argv[1:4]
     asked = json.loads(settings)
     try:
-        begin = make_ready(root, asked["kept"], asked["modules"])
+        begin = make_ready(root, asked["kept"], asked["modules"], asked["role"])
         line = socket.socket(fileno=int(descriptor))
         send(line, {"ready": True})
         serve(line, begin)
@@ -268,15 +271,17 @@ def main() -> None:
         shutil.rmtree(asked["folder"], ignore_errors=True)
 
 
-def make_ready(root: str, kept: Sequence[str] | None, modules: Sequence[str]) -> Begin:
+def make_ready(root: str, kept: Sequence[str] | None, modules: Sequence[str], role: str) -> Begin:
     """Import all that children need, and forget what is the grader's."""
     stripper = Stripper(kept)
-    stripper.install()
+    if role == "child":  # who only shows a notebook has the whole package, as at home
+        stripper.install()
     preload(modules)
-    child = importlib.import_module("autograder.child")  # imports the package: hence not before
+    child = importlib.import_module(ROLES[role])  # imports the package: hence not before
     begin: Begin = child.prepare(stripper.missing)
     sys.path.remove(root)
-    sys.meta_path.remove(stripper)
+    if role == "child":
+        sys.meta_path.remove(stripper)
     for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:
         del sys.modules[name]
     sys.argv = [""]

@@ -47,6 +47,8 @@ class Server(Closing):
         To be imported besides what all servers import.
     level : str, optional
         The sandbox of its children, as far as the server itself has to be inside of it.
+    role : str
+        What its children do: a key of `autograder.server.ROLES`.
 
     Raises
     ------
@@ -55,12 +57,17 @@ class Server(Closing):
     """
 
     def __init__(
-        self, kept: Kept = (), modules: Sequence[str] = (), level: str | None = None
+        self,
+        kept: Kept = (),
+        modules: Sequence[str] = (),
+        level: str | None = None,
+        role: str = "child",
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="server-"))
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._line, theirs = socket.socketpair()
-        settings = json.dumps({"kept": kept, "modules": list(modules), "folder": str(self._folder)})
+        asked = {"kept": kept, "modules": list(modules), "role": role, "folder": str(self._folder)}
+        settings = json.dumps(asked)
         arguments = [str(ROOT), str(theirs.fileno()), settings]
         command = [sys.executable, "-I", "-B", "-c", server.COMMAND, *arguments]
         if level == "A":

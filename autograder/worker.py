@@ -24,7 +24,8 @@ from typing import Any, Self
 
 from autograder.cells import Notebook, read_notebook
 from autograder.course import COURSE, Course
-from autograder.errors import NotANotebookError
+from autograder.display import Display
+from autograder.errors import AutograderError, NotANotebookError
 from autograder.judge import Judge, TrustedSideError
 from autograder.process import Limits
 from autograder.repair import KEY, read_released, repair, require_own
@@ -141,6 +142,7 @@ class Grader:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.judge = Judge(settings.course, settings.limits, allow_limited=settings.allow_limited)
+        self.display = Display(settings.limits, self.judge.level)
         self._released: dict[str, Mapping[str, Any]] = {}
 
     def grade(self, task: Task) -> Graded:
@@ -190,12 +192,18 @@ class Grader:
                 ) from error
         return self._released[assignment]
 
-    def _show(self, _notebook: Notebook) -> tuple[Mapping[int, list[dict[str, Any]]], str]:
+    def _show(self, notebook: Notebook) -> tuple[Mapping[int, list[dict[str, Any]]], str]:
         """Run the notebook for the eyes; what goes wrong there costs no points."""
-        return {}, ""
+        if not self.settings.display:
+            return {}, ""
+        try:
+            return self.display.show(notebook), ""
+        except AutograderError as error:
+            return {}, f"What the cells show could not be made: {error}"
 
     def close(self) -> None:
         """End all processes."""
+        self.display.close()
         self.judge.close()
 
     def __enter__(self) -> Self:

@@ -269,11 +269,17 @@ def test_every_check_cell_has_exactly_one_result(room):
             assert 0.0 <= score <= most
 
 
-def test_nothing_but_results_is_in_the_outputs(room):
+def test_what_cells_show_is_text_and_pictures_made_anew(room):
+    kinds = set()
     for student in GRADED:
         for cell in room.graded(student)["cells"]:
             if not cell["metadata"].get("nbgrader", {}).get("grade"):
-                assert not cell.get("outputs")
+                for output in cell.get("outputs", ()):
+                    kinds.add(output.output_type)
+                    assert set(output.get("data", {})) <= {"text/plain", "image/png"}
+    assert kinds <= {"stream", "display_data"}
+    shown = [cell for cell in room.graded("aa_good").cells if cell.source == "np.sqrt(2)"]
+    assert "1.414" in shown[0].outputs[0].text
 
 
 def test_what_is_shown_of_long_cells_is_bounded_and_says_so(room):

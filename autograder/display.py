@@ -1,0 +1,175 @@
+"""What a notebook shows: its cells are run for the eyes, and nothing of it ever counts.
+
+The trusted side. Text, streams and PNG figures come back from a child that is shut in like every
+other; everything is bounded and checked, and nothing that could run in a browser is passed on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+import struct
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from autograder.cells import Notebook
+from autograder.closing import Closing
+from autograder.process import Child, ChildError, Limits, NonsenseError
+from autograder.servers import Server, ServerError
+
+TEXT_OF_CELL, TEXT_OF_NOTEBOOK = 20_000, 200_000  # characters
+PICTURES_OF_CELL, PICTURE, PICTURES_OF_NOTEBOOK = 12, 400_000, 4_000_000  # number; bytes
+WIDEST = 4_000  # pixels
+SIGNATURE, END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+Output = dict[str, Any]
+
+
+class Display(Closing):
+    """Shows notebooks, one after the other; keeps its server warm in between.
+
+    Parameters
+    ----------
+    limits : Limits
+        Time and memory for each notebook.
+    level : str
+        The sandbox.
+    """
+
+    def __init__(self, limits: Limits, level: str) -> None:
+        self.limits, self.level = limits, level
+        self._server: Server | None = None
+
+    def show(self, notebook: Notebook) -> Mapping[int, list[Output]]:
+        """Run all code cells but the checks, in order.
+
+        Returns
+        -------
+        mapping
+            Position of a cell -> its outputs, as nbformat has them. A cell that ends the process
+            says so, and those after it that they were not run.
+
+        Raises
+        ------
+        ServerError
+            If the grader itself is at fault.
+        """
+        cells = [cell for cell in notebook.code() if cell.role != "check"]
+        deadline = time.monotonic() + self.limits.submission
+        shown: dict[int, list[Output]] = {}
+        bounds = _Bounds()
+        with self._child() as child:
+            for position, cell in enumerate(cells):
+                try:
+                    raw = child.show(cell.source, deadline)
+                except ChildError as error:
+                    why = f"This cell was not shown to its end: {error}.\n"
+                    shown[cell.index] = [stream(why)]
+                    for later in cells[position + 1 :]:
+                        shown[later.index] = [stream("Not run: a cell above ended the run.\n")]
+                    break
+                outputs = bounds.checked(raw)
+                if outputs:
+                    shown[cell.index] = outputs
+        return shown
+
+    def _child(self) -> _Showing:
+        for last in (False, True):
+            if self._server is None:
+                self._server = Server(None, ("matplotlib.pyplot",), self.level, role="display")
+            try:
+                return _Showing(self._server, self.limits, self.level)
+            except ServerError:
+                self.close()
+                if last:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """End the server and its children."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+class _Showing(Child):
+    """A child that shows cells."""
+
+    def show(self, source: str, deadline: float) -> list[Any]:
+        """Run one cell; return what the child says it shows.
+
+        Raises
+        ------
+        ChildError, ServerError
+        """
+        nonce = secrets.token_hex(16)
+        seconds = self.limits.cell
+        self._send({"kind": "show", "nonce": nonce, "source": source, "seconds": seconds})
+        if not self._has_begun:
+            self._await_beginning()
+        latest = time.monotonic() + seconds + self.limits.grace
+        frame = self._receive(nonce, min(deadline, latest))
+        outputs = frame.header.get("outputs")
+        if frame.header["kind"] != "shown" or not isinstance(outputs, list):
+            raise NonsenseError("what came back from your code could not be read")
+        return outputs
+
+
+class _Bounds:
+    """What one notebook may still show."""
+
+    def __init__(self) -> None:
+        self.text, self.pictures = TEXT_OF_NOTEBOOK, PICTURES_OF_NOTEBOOK
+
+    def checked(self, raw: list[Any]) -> list[Output]:
+        """Return what a child sent as outputs; whatever is none is left out."""
+        outputs: list[Output] = []
+        left, pictures = min(TEXT_OF_CELL, self.text), 0
+        for one in raw[: 2 * PICTURES_OF_CELL]:
+            if not isinstance(one, dict):
+                continue
+            text = plain(str(one.get("text", "")))
+            if len(text) > left:
+                text = f"{text[:left]}\n… shown in part\n"
+            left, self.text = max(0, left - len(text)), max(0, self.text - len(text))
+            if one.get("kind") in ("stdout", "stderr"):
+                outputs.append(stream(text, str(one["kind"])))
+                continue
+            data = {"text/plain": text}
+            picture = png(str(one.get("png", "")))
+            if picture and pictures < PICTURES_OF_CELL and len(picture) <= self.pictures:
+                pictures, self.pictures = pictures + 1, self.pictures - len(picture)
+                data["image/png"] = base64.b64encode(picture).decode()
+            if any(data.values()):
+                outputs.append({"output_type": "display_data", "metadata": {}, "data": data})
+        return outputs
+
+
+def stream(text: str, name: str = "stdout") -> Output:
+    """Return a stream output."""
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def plain(text: str) -> str:
+    """Return a text without control characters; lines and tabs stay."""
+    return _CONTROL.sub("�", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+
+
+def png(encoded: str) -> bytes:
+    """Return the bytes of a PNG of sensible size, empty if it is none."""
+    if not encoded or len(encoded) > 2 * PICTURE:
+        return b""
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except (ValueError, binascii.Error):
+        return b""
+    if len(data) > PICTURE or data[:8] != SIGNATURE or data[12:16] != b"IHDR":
+        return b""
+    width, height = struct.unpack(">II", data[16:24])
+    fits = 0 < width <= WIDEST and 0 < height <= WIDEST
+    return data if fits and data.endswith(END) else b""

@@ -1,0 +1,206 @@
+"""The untrusted side of the display run: a student's whole notebook, run for the eyes.
+
+Like a notebook's kernel, without one: IPython runs the cells, and text and figures are sent back.
+Nothing of it ever counts. As in `autograder.child`, everything is imported and warmed before the
+walls go up: fonts, too, since no file can be opened afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import builtins
+import contextlib
+import functools
+import importlib
+import io
+import os
+import signal
+import sys
+import types
+from pkgutil import iter_modules
+from typing import Any, NoReturn
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from IPython.core import async_helpers
+from IPython.core import magics as magics_folder
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from matplotlib import font_manager
+from matplotlib import ft2font as freetype
+from traitlets.config import Config
+
+from autograder import wire
+from autograder.child import CellTimeout, keep_data, time_limit
+from autograder.sandbox import Allowance, SandboxError, enter
+from autograder.server import Begin, Wish
+from course_autograd.draw import Picture
+
+DOTS_PER_INCH = 72
+LONGEST = 60_000  # characters of a stream that are sent; fewer are shown
+MOST_FIGURES = 12
+FORMATS = ("text/plain", "image/png")
+
+
+class RefusedError(RuntimeError):
+    """Something that a notebook may do at home, and not here."""
+
+
+def shell_for_display() -> Any:
+    """Return an IPython that keeps nothing, and opens nothing."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    config.InteractiveShell.xmode = "Plain"
+    config.InteractiveShell.cache_size = 0
+    shell: Any = InteractiveShell.instance(config=config)
+    shell.display_formatter.active_types = list(FORMATS)
+    # The course's own figures show themselves as HTML at home; here only the picture is passed on.
+    shell.display_formatter.formatters["image/png"].for_type(Picture, lambda one: one.png)
+
+    def refused(*_: Any, **__: Any) -> NoReturn:
+        raise RefusedError("shell commands are not run where notebooks are graded")
+
+    shell.system = refused
+    shell.getoutput = refused
+    return shell
+
+
+def no_input(*_: Any) -> NoReturn:
+    """Say that nobody is there to answer."""
+    raise RefusedError("input() cannot be answered where notebooks are graded")
+
+
+def keep_fonts() -> None:
+    """Let matplotlib read its fonts from memory.
+
+    It opens them anew in every forked process, since a file's position would be shared; behind the
+    walls it cannot.
+    """
+    kept: dict[Any, bytes] = {}
+    for name in font_manager.findSystemFonts([mpl.get_data_path()]):
+        with open(name, "rb") as file:  # noqa: PTH123
+            kept[name] = kept[os.path.realpath(name)] = file.read()
+    is_file, exists = os.path.isfile, os.path.exists
+    # A path of matplotlib's is a text that is equal to no other text; a part of it is a plain one.
+    os.path.isfile = lambda path: _plain(path) in kept or is_file(path)
+    os.path.exists = lambda path: _plain(path) in kept or exists(path)
+    from_file = freetype.FT2Font
+
+    def font(path: Any, **options: Any) -> Any:
+        data = kept.get(_plain(path))
+        return from_file(path if data is None else io.BytesIO(data), **options)
+
+    vars(font_manager)["ft2font"] = types.SimpleNamespace(**{**vars(freetype), "FT2Font": font})
+
+
+def _plain(path: Any) -> Any:
+    return path[:] if isinstance(path, str) else path
+
+
+def warm_up(shell: Any) -> None:
+    """Load whatever figures and tracebacks need later."""
+    figure, axes = plt.subplots(1, 2)
+    axes[0].plot([1, 2], label="$x^2$")
+    axes[0].set_title(r"a $\frac{\partial L}{\partial x}$", weight="bold", style="italic")
+    axes[0].set_xlabel("mono", family="monospace")
+    axes[0].legend()
+    axes[1].imshow([[0.0, 1.0], [1.0, 0.0]], cmap="gray")
+    figure.colorbar(axes[1].images[0])
+    figure.tight_layout()
+    plt.subplots(layout="constrained")[1].contourf([[0.0, 1.0], [2.0, 3.0]])
+    axes = plt.subplots()[1]
+    axes.hist([1.0, 2.0])
+    axes.scatter([1.0], [2.0])
+    axes.bar(["a"], [1.0])
+    axes.set_yscale("log")
+    axes.annotate("here", (1.0, 2.0), (2.0, 3.0), arrowprops={"arrowstyle": "->"})
+    figures()
+    with capture_output():
+        shell.run_cell("1 / 0")
+        shell.run_cell("import asyncio\nawait asyncio.sleep(0)\n1 + 1")
+        shell.run_cell("%matplotlib inline")
+    shell.reset(new_session=False)
+
+
+def figures() -> list[str]:
+    """Return the open figures as PNG in base64, and close them."""
+    found = []
+    for number in plt.get_fignums()[:MOST_FIGURES]:
+        buffer = io.BytesIO()
+        plt.figure(number).savefig(buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight")
+        found.append(base64.b64encode(buffer.getvalue()).decode())
+    plt.close("all")
+    return found
+
+
+def run(shell: Any, source: str, seconds: float) -> list[dict[str, str]]:
+    """Run one cell; return what it shows, as plain data."""
+    shown: list[dict[str, str]] = []
+    pictures: list[str] = []
+    with capture_output() as captured:
+        try:
+            with time_limit(seconds):
+                done = shell.run_cell(source, store_history=False)
+                if isinstance(done.error_in_exec, CellTimeout):
+                    print(f"stopped after {seconds:g} seconds")
+                pictures = figures()
+        except CellTimeout:
+            print(f"stopped after {seconds:g} seconds")
+        except BaseException as error:
+            print(f"{type(error).__name__}")
+    for name in ("stdout", "stderr"):
+        text = getattr(captured, name)
+        if text:
+            shown.append({"kind": name, "text": text[:LONGEST]})
+    for output in captured.outputs[:MOST_FIGURES]:
+        picture = output.data.get("image/png")
+        if isinstance(picture, bytes):
+            picture = base64.b64encode(picture).decode()
+        text = str(output.data.get("text/plain", ""))[:LONGEST]
+        shown.append({"kind": "display", "text": text, "png": str(picture or "")})
+    return shown + [{"kind": "display", "text": "a figure", "png": one} for one in pictures]
+
+
+def prepare(_missing: object) -> Begin:
+    """Make everything ready that children have in common; return what each of them does then."""
+    mpl.use("Agg")
+    magics = [
+        f"{magics_folder.__name__}.{one.name}" for one in iter_modules(magics_folder.__path__)
+    ]
+    for name in (
+        "networkx",
+        "IPython.utils.timing",
+        "matplotlib_inline.backend_inline",
+        "mpl_toolkits.mplot3d",
+        *magics,
+    ):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    keep_data()
+    keep_fonts()
+    shell = shell_for_display()
+    warm_up(shell)
+    builtins.input = no_input
+
+    def begin(wish: Wish, read_from: int, write_to: int) -> None:
+        for end in (read_from, write_to):
+            os.register_at_fork(after_in_child=functools.partial(os.close, end))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            enter(wish.level, Allowance(wish.seconds, wish.megabytes), (read_from, write_to))
+        except SandboxError as error:
+            wire.write_all(write_to, wire.pack({"kind": "unsafe", "message": str(error)}))
+            return
+        vars(async_helpers)["_asyncio_event_loop"] = None  # its descriptors have been closed
+        wire.write_all(write_to, wire.pack({"kind": "ready"}))
+        decoder, waiting = wire.Decoder(wire.FROM_JUDGE), list[wire.Frame]()
+        with contextlib.suppress(wire.ClosedError):
+            while True:
+                asked = wire.read_frame(read_from, decoder, waiting).header
+                shown = run(shell, asked["source"], asked["seconds"])
+                sys.stdout.flush()
+                reply = {"kind": "shown", "nonce": asked["nonce"], "outputs": shown}
+                wire.write_all(write_to, wire.pack(reply))
+
+    return begin

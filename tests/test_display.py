@@ -1,0 +1,205 @@
+"""What a notebook shows: text and figures as at home, whatever it is; nothing that could run."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from autograder.cells import Notebook, parse_notebook
+from autograder.display import (
+    PICTURES_OF_CELL,
+    SIGNATURE,
+    TEXT_OF_CELL,
+    TEXT_OF_NOTEBOOK,
+    Display,
+    _Bounds,
+    plain,
+    png,
+)
+from autograder.process import Limits
+from autograder.sandbox import probe
+
+LIMITS = Limits(cell=1.0, submission=20.0, memory=600)
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[Display]:
+    level = probe().level
+    if level is None:
+        pytest.skip(probe().sentence())
+    with Display(LIMITS, level) as display:
+        yield display
+
+
+def notebook(*sources: str) -> Notebook:
+    cells = [
+        {"cell_type": "code", "metadata": {}, "source": source, "outputs": []} for source in sources
+    ]
+    return parse_notebook({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def texts(shown: Any) -> dict[int, str]:
+    return {
+        index: "".join(
+            one.get("text", "") + str(one.get("data", {}).get("text/plain", "")) for one in outputs
+        )
+        for index, outputs in shown.items()
+    }
+
+
+def pictures(outputs: list[dict[str, Any]]) -> list[bytes]:
+    return [
+        base64.b64decode(one["data"]["image/png"])
+        for one in outputs
+        if "image/png" in one.get("data", {})
+    ]
+
+
+def test_text_values_and_errors_are_shown(display: Display) -> None:
+    shown = texts(
+        display.show(
+            notebook(
+                "import sys\nprint('said')\nprint('warned', file=sys.stderr)",
+                "x = 20\nx + 1",
+                "1 / 0",
+                "x = 5;",
+                "import asyncio\nawait asyncio.sleep(0)\n'waited'",
+                "%time y = x",
+            )
+        )
+    )
+    assert shown[0] == "said\nwarned\n"
+    assert "21" in shown[1]
+    assert "ZeroDivisionError: division by zero" in shown[2]
+    assert 3 not in shown
+    assert "waited" in shown[4]
+    assert "Wall time" in shown[5]
+
+
+def test_figures_are_shown_with_every_font(display: Display) -> None:
+    shown = display.show(
+        notebook(
+            "import matplotlib.pyplot as plt\n"
+            "figure, axes = plt.subplots(figsize=(3, 2))\n"
+            "axes.plot([1, 2], label='$x^2$')\n"
+            "axes.set_title('bold', weight='bold', fontsize=13.7)\n"
+            "axes.set_xlabel(r'$\\frac{a}{b}$', style='italic')\naxes.legend()\n"
+            "figure.tight_layout()",
+            "for k in range(3):\n    plt.figure(figsize=(1, 1))\n    plt.imshow([[k, 1], [1, 0]])",
+        )
+    )
+    assert [len(pictures(shown[index])) for index in (0, 1)] == [1, 3]
+    assert all(one.startswith(SIGNATURE) for index in (0, 1) for one in pictures(shown[index]))
+
+
+def test_the_course_works_as_at_home(display: Display) -> None:
+    shown = texts(
+        display.show(
+            notebook(
+                "from course_autograd import Tensor, backward_of, check, data, draw, ops",
+                "@backward_of(ops.mul)\ndef mul_backward(ctx, g):\n    return g, g",
+                "check(ops.mul)",
+                "draw(Tensor(2.0, 'x') + 1.0)",
+                "len(data.digits().images)",
+            )
+        )
+    )
+    assert "Looks like: " in shown[2]
+    assert "node" in shown[3]
+    assert "x" in shown[3]
+    assert "1797" in shown[4]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("!ls /", "shell commands are not run"),
+        ("%%bash\nls", ""),
+        ("input('name?')", "input() cannot be answered"),
+        ("open('/etc/passwd').read()", "PermissionError"),
+        ("import matplotlib.pyplot as plt\nplt.figure().savefig('x.png')", "PermissionError"),
+        ("import os\nos.fork()", "PermissionError"),
+    ],
+)
+def test_what_is_not_done_here_is_said(source: str, words: str, display: Display) -> None:
+    shown = texts(display.show(notebook(source, "'afterwards'")))
+    assert words in shown[0]
+    assert "root:" not in shown[0]
+    assert "afterwards" in shown[1]
+
+
+@pytest.mark.parametrize("source", ["import os\nos._exit(0)", "while True: pass"])
+def test_a_cell_that_ends_or_hangs_says_so(source: str, display: Display) -> None:
+    shown = texts(display.show(notebook("'before'", source, "'after'")))
+    assert "before" in shown[0]
+    assert "not shown to its end" in shown[1] or "stopped after 1 seconds" in shown[1]
+    assert "Not run" in shown[2] or "after" in shown[2]
+
+
+def test_nothing_but_text_and_pictures_comes_back(display: Display) -> None:
+    shown = display.show(
+        notebook(
+            "from IPython.display import HTML, SVG, Javascript, display\n"
+            "display(HTML('<script>1</script>'), Javascript('1'), {'text/html': 'x'}, raw=False)",
+            "class Sly:\n    def _repr_html_(self): return '<script>'\n"
+            "    def _repr_png_(self): return b'<svg onload=1>'\nSly()",
+            "print('\\x1b[31mred\\x1b[0m \\x00 \\ud800')",
+        )
+    )
+    for outputs in shown.values():
+        for one in outputs:
+            assert set(one.get("data", {})) <= {"text/plain", "image/png"}
+    assert pictures(shown[1]) == []
+    assert "red" in texts(shown)[2]
+    assert "\x1b" not in texts(shown)[2]
+
+
+def test_much_is_shown_in_part(display: Display) -> None:
+    shown = texts(display.show(notebook(*["print('x' * 50_000)"] * 15)))
+    assert all(len(text) <= TEXT_OF_CELL + 100 for text in shown.values())
+    assert "shown in part" in shown[0]
+    assert sum(map(len, shown.values())) <= TEXT_OF_NOTEBOOK + 15 * 100
+
+
+# --- what a hostile child could send -----------------------------------------------------------
+
+
+def picture(width: int, height: int, more: bytes = b"") -> str:
+    head = SIGNATURE + struct.pack(">I4sII", 13, b"IHDR", width, height)
+    return base64.b64encode(head + more + b"IEND\xaeB`\x82").decode()
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        "",
+        "no base64!",
+        base64.b64encode(b"<svg onload=alert(1)>").decode(),
+        picture(0, 5),
+        picture(100_000, 5),
+        picture(5, 5, bytes(500_000)),
+        picture(5, 5)[:-8],
+    ],
+)
+def test_what_is_no_small_picture_is_left_out(encoded: str) -> None:
+    assert png(encoded) == b""
+
+
+def test_a_picture_is_passed_on_and_the_number_is_bounded() -> None:
+    assert png(picture(5, 5))
+    sent = [{"kind": "display", "text": "", "png": picture(5, 5)}] * 100
+    assert len(pictures(_Bounds().checked(sent))) == PICTURES_OF_CELL
+
+
+def test_nonsense_is_left_out() -> None:
+    sent: list[Any] = [None, 5, "text", [], {"kind": "display"}, {"kind": [], "text": {}}]
+    outputs = _Bounds().checked(sent)
+    assert all(set(one["data"]) <= {"text/plain", "image/png"} for one in outputs)
+
+
+def test_control_characters_are_not_passed_on() -> None:
+    assert plain("a\x07b\x1b[2Jc\td\ne") == "a�bc\td\ne"
