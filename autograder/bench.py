@@ -12,11 +12,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from autograder.basis import basis_of
 from autograder.cells import Notebook
+from autograder.closing import Closing
 from autograder.pool import Ahead, Pool
 from autograder.records import Records, verdict_of
 from autograder.worker import OURS, Graded, Grader, Settings, Task, digest_of_cells, digest_of_file
@@ -41,7 +40,7 @@ class HandedIn:
     sentences: tuple[str, ...] = ()
 
 
-class Bench:
+class Bench(Closing):
     """Grades the submissions of one assignment.
 
     Parameters
@@ -154,17 +153,6 @@ class Bench:
         self.pool.close()
         if self._grader is not None:
             self._grader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _same_file(path: Path, digest: object) -> bool:

@@ -23,9 +23,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from autograder.closing import Closing
 from autograder.course import ROOT
 from autograder.worker import GRACE, OURS, Graded, Settings, Task, serve
 
@@ -63,7 +62,7 @@ def import_path() -> list[str]:
     return [str(ROOT), *(folder for folder in sys.path if folder)]
 
 
-class Pool:
+class Pool(Closing):
     """Grades submissions with several worker processes.
 
     Parameters
@@ -176,17 +175,6 @@ class Pool:
         for worker in workers:
             worker.close()
         self._workers.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Ahead:

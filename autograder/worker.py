@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from autograder.cells import Notebook, read_notebook
+from autograder.closing import Closing
 from autograder.course import COURSE, Course
 from autograder.display import Display
 from autograder.errors import AutograderError, NotANotebookError
@@ -131,7 +131,7 @@ def digest_of_cells(notebook: Notebook) -> str:
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 
-class Grader:
+class Grader(Closing):
     """Grades submissions, one after the other.
 
     Parameters
@@ -205,17 +205,6 @@ class Grader:
         """End all processes."""
         self.display.close()
         self.judge.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 OURS = "the grader itself failed, not the student"
