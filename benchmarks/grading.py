@@ -1,0 +1,233 @@
+"""Grading a class: stock nbgrader against our plug-in, our command, and the judging alone.
+
+    python -m benchmarks.grading [--students N] [--rounds R]
+
+The stock course is the same assignment: the same notebooks, whose check cells call ``check(...)``
+in the kernel as ordinary autograded tests, by unmodified ``nbgrader autograde`` and ``nbgrader
+generate_feedback``. Whole commands are timed, one after the other in each round; the scores of all
+ways have to agree. Every fourth student has one rule wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nbgrader.api import Gradebook
+
+from autograder.cells import read_notebook, solution_cells
+from autograder.course import COURSE, ROOT
+from autograder.judge import Judge
+from autograder.pool import Pool
+from autograder.process import Limits
+from autograder.worker import Settings, Task
+
+NAME = "01_chain_rule"
+WRONG_EVERY = 4
+HANGS = """\
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
+"""
+STOCK_CONFIG = """\
+c = get_config()
+c.CourseDirectory.root = {root!r}
+c.CourseDirectory.db_url = "sqlite:///" + {root!r} + "/grading/gradebook.db"
+c.CourseDirectory.submitted_directory = "grading/submitted"
+c.CourseDirectory.autograded_directory = "grading/autograded"
+c.CourseDirectory.feedback_directory = "grading/feedback"
+"""
+
+
+def hand_in(folder: Path, students: int) -> list[Path]:
+    """Write the submissions of a class below a course's folder."""
+    released = json.loads(COURSE.assignment(NAME).read_text(encoding="utf-8"))
+    solutions = solution_cells(COURSE.source(NAME))
+    paths = []
+    for number in range(students):
+        content = json.loads(json.dumps(released))
+        for cell in content["cells"]:
+            name = cell["metadata"].get("nbgrader", {}).get("grade_id")
+            if name in solutions:
+                cell["source"] = solutions[name]
+                if name == "mul" and number % WRONG_EVERY == WRONG_EVERY - 1:
+                    cell["source"] = solutions[name].replace("grad_output * y", "grad_output")
+        path = folder / "grading" / "submitted" / f"student{number:04d}" / NAME / f"{NAME}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def stock_course(folder: Path, students: int) -> Path:
+    """Make the stock course and enter its assignment."""
+    source = folder / "source" / NAME
+    source.mkdir(parents=True)
+    (folder / "grading").mkdir()
+    shutil.copy(COURSE.reference(NAME), source)
+    config = STOCK_CONFIG.format(root=str(folder))
+    (folder / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    command(folder, "nbgrader", "generate_assignment", NAME)
+    hand_in(folder, students)
+    return folder
+
+
+def our_course(folder: Path, students: int) -> Path:
+    """Copy this course."""
+    for name in ("autograder", "course_autograd", "solutions", "assignments"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    command(folder, sys.executable, "-m", "autograder", "register")
+    hand_in(folder, students)
+    return folder
+
+
+def command(folder: Path, *words: str) -> float:
+    """Run one command in a folder; return its wall time in seconds."""
+    tool = Path(sys.executable).parent / words[0]
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [str(tool) if tool.exists() else words[0], *words[1:]],
+        cwd=folder,
+        env={**os.environ, **threads, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - begun
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    return seconds
+
+
+def again(folder: Path) -> None:
+    """Take away what an earlier round has made, except the grade book."""
+    for name in ("autograded", "feedback"):
+        shutil.rmtree(folder / "grading" / name, ignore_errors=True)
+
+
+def scores(folder: Path) -> dict[str, float]:
+    """Return the scores in a grade book."""
+    with Gradebook(f"sqlite:///{folder}/grading/gradebook.db") as gradebook:
+        return {one.student.id: one.score for one in gradebook.assignment_submissions(NAME)}
+
+
+def judge_all(paths: list[Path], jobs: int) -> float:
+    """Judge a class with the pool, nothing else; return the wall time."""
+    begun = time.perf_counter()
+    with Pool(Settings(COURSE, display=False), jobs) as pool:
+        graded = list(pool.results(Task(path, NAME) for path in paths))
+    assert all(one.verdict is not None for one in graded)
+    return time.perf_counter() - begun
+
+
+def classes(students: int, rounds: int, jobs: int) -> dict[str, list[float]]:
+    """Grade a class in every way, `rounds` times; return wall times by way."""
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="grading-") as base:
+        stock = stock_course(Path(base, "stock"), students)
+        ours = our_course(Path(base, "ours"), students)
+        paths = sorted((ours / "grading" / "submitted").glob(f"*/{NAME}/{NAME}.ipynb"))
+
+        def plug_in(*more: str) -> float:
+            again(ours)
+            return command(ours, "nbgrader", "autograde", NAME, f"--Grading.jobs={jobs}", *more)
+
+        def whole() -> float:
+            again(ours)
+            words = ("-m", "autograder", "grade", NAME, "--jobs", str(jobs))
+            return command(ours, sys.executable, *words)
+
+        def stock_way() -> float:
+            again(stock)
+            first = command(stock, "nbgrader", "autograde", NAME)
+            return first + command(stock, "nbgrader", "generate_feedback", NAME)
+
+        ways: dict[str, Callable[[], float]] = {
+            "stock autograde + generate_feedback": stock_way,
+            "nbgrader autograde with the plug-in": plug_in,
+            "the same, without the display run": lambda: plug_in("--Grading.display=False"),
+            f"python -m autograder grade --jobs {jobs}": whole,
+            "judging alone": lambda: judge_all(paths, jobs),
+        }
+        for _ in range(rounds):
+            for way, run in ways.items():
+                found.setdefault(way, []).append(run())
+                print(f"{way}: {found[way][-1]:.1f} s", file=sys.stderr, flush=True)
+        if scores(stock) != scores(ours):
+            raise SystemExit("the scores differ: the times mean nothing.")
+    return found
+
+
+def one_verdict(rounds: int) -> tuple[float, float]:
+    """Return milliseconds for a right submission: in all, and for 200 cases (20 x 10)."""
+    notebook = read_notebook(COURSE.reference(NAME))
+    with Judge(COURSE) as judge:
+        judge.verdict(notebook, NAME)
+        times, cases = [], 0
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            verdict: Any = judge.verdict(notebook, NAME)
+            times.append(1e3 * (time.perf_counter() - begun))
+            cases = sum(len(one.evidence) for one in verdict.exercises)
+    middle = statistics.median(times)
+    return middle, middle * 200 / cases
+
+
+def hostile_delay() -> float:
+    """Return the seconds that a submission whose every answer hangs takes beyond its deadline."""
+    content = json.loads(COURSE.reference(NAME).read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code" and "SOLUTION" in "".join(cell["source"]):
+            cell["source"] = (
+                "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+            )
+    limits = Limits(cell=1.0, request=1.0, load=4.0, submission=6.0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{NAME}.ipynb")
+        path.write_text(json.dumps(content), encoding="utf-8")
+        with Judge(COURSE, limits) as judge:
+            judge.verdict(read_notebook(COURSE.reference(NAME)), NAME)
+            begun = time.perf_counter()
+            judge.verdict(read_notebook(path), NAME)
+            return time.perf_counter() - begun - limits.submission
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.grading", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--students", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    if args.students < 1 or args.rounds < 1 or args.jobs < 1:
+        parser.error("--students, --rounds and --jobs are positive numbers.")
+    total, scaled = one_verdict(20)
+    print(f"a right submission of {NAME}: median {total:.0f} ms; {scaled:.0f} ms for 20 x 10 cases")
+    print(f"a submission that hangs everywhere: {hostile_delay():+.2f} s beyond its deadline\n")
+    found = classes(args.students, args.rounds, args.jobs)
+    stock = found["stock autograde + generate_feedback"]
+    print(f"| {args.students} submissions, {args.jobs} jobs | seconds | times faster than stock |")
+    print("|---|---|---|")
+    for way, times in found.items():
+        ratio = statistics.median(a / b for a, b in zip(stock, times, strict=True))
+        print(f"| {way} | {statistics.median(times):.1f} | {ratio:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
