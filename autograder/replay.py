@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay and print; 0 if everything is the same, 1 if not, 2 if the submission has changed."""
     records = Records(args.records or COURSE.grading_folder)
-    status, lines = replay(args.student, args.assignment, records, allow_limited=args.allow_limited)
+    status, lines = replay(
+        args.student, args.assignment, records, COURSE, allow_limited=args.allow_limited
+    )
     print("\n".join(lines))
     return status
 
