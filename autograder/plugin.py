@@ -432,6 +432,10 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
         repairs = tuple(nb.metadata.get(KEY, {}).get("repairs", ()))
         text = feedback.summary(verdict, repairs)
         nb.cells.insert(0, node_of({**plain_cell("markdown", text), "id": "result-of-grading"}))
+        if graded.unshown:
+            self.log.warning(
+                "%s: judged, but without what the cells show: %s", student, graded.unshown
+            )
         self.log.info(
             "%s: %s of %s points, %s ms",
             student,

@@ -20,7 +20,8 @@ from autograder.records import Records
 from autograder.worker import Grader, Settings, Task, digest_of_file
 
 SAME, DIFFERS, CHANGED = 0, 1, 2
-TIMES = ("milliseconds", "seconds")  # never the same twice
+# Never the same twice: times, and addresses in what was printed.
+PASSED_OVER = ("milliseconds", "seconds", "printed")
 COMPARED = ("score", "points", "notes")  # of the verdict, besides its exercises
 MOST = 20  # differences that are listed
 
@@ -138,7 +139,7 @@ def _differences(where: str, then: Any, now: Any) -> Iterator[str]:
     """Compare plain data, part by part."""
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys((*then, *now)):
-            if key not in TIMES:
+            if key not in PASSED_OVER:
                 yield from _differences(f"{where}, {key}", then.get(key), now.get(key))
     elif _is_list(then) and _is_list(now) and len(then) == len(now):
         for number, (one, other) in enumerate(zip(then, now, strict=True), start=1):

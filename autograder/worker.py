@@ -199,7 +199,7 @@ class Grader(Closing):
         try:
             return self.display.show(notebook), ""
         except AutograderError as error:
-            return {}, f"What the cells show could not be made: {error}"
+            return {}, str(error)
 
     def close(self) -> None:
         """End all processes."""
