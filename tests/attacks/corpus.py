@@ -2,7 +2,9 @@
 
 Each is a record: what a student's cell does, and how many points the submission deserves. The names
 in capitals are filled in by the runner: CANARY_FILE (a file with a secret), FOLDER (a folder with
-the secret's neighbours), PORT, LISTENER (its path), JUDGE (the judge's process number).
+the secret's neighbours), PORT, LISTENER (its path), VICTIM (the number of a process that only
+sleeps). Signals are aimed at the victim, and at everybody only with number 0, which does nothing: a
+sandbox that fails must not cost anybody's work.
 """
 
 from __future__ import annotations
@@ -51,16 +53,26 @@ def rule(body: str) -> str:
 
 
 def telling(name: str, group: str, loot: str, *, works: bool = False) -> Attack:
-    """Get something when the cell runs, and tell it through the error of the rule."""
+    """Get something when the cell runs, and tell it through the error of the rule.
+
+    Whatever `loot` returns is loot, unless it is empty.
+    """
     cell = (
         "import os, sys, socket, ctypes, subprocess, gc, inspect, linecache, signal, threading\n"
         "def get():\n"
         + textwrap.indent(textwrap.dedent(loot).strip(), "    ")
-        + "\ntry:\n    got = get()\nexcept BaseException as error:\n"
-        "    got = f'refused: {type(error).__name__}'\n"
+        + "\ntry:\n    loot = get()\n    got = f'CANARY {loot}' if loot else 'nothing'\n"
+        "except BaseException as error:\n    got = f'refused: {type(error).__name__}'\n"
         + rule("raise RuntimeError(str(got)[:280])")
     )
     return Attack(name, group, cell, OTHERS, works)
+
+
+def doing(name: str, group: str, code: str, *, works: bool = False) -> Attack:
+    """Do what leaves no trace outside, and tell through the error of the rule if it went well."""
+    return telling(
+        name, group, textwrap.dedent(code).strip() + "\nreturn 'went through'", works=works
+    )
 
 
 def beside(name: str, group: str, code: str, *, works: bool = False) -> Attack:
@@ -90,8 +102,12 @@ READING = [
     telling(
         "os.open", "reading", "return os.read(os.open('CANARY_FILE', os.O_RDONLY), 99)", works=True
     ),
-    telling("np.fromfile", "reading", "return bytes(np.fromfile('CANARY_FILE', np.uint8))"),
-    telling("np.memmap", "reading", "return bytes(np.memmap('CANARY_FILE', np.uint8, 'r'))"),
+    telling(
+        "np.fromfile", "reading", "return bytes(np.fromfile('CANARY_FILE', np.uint8))", works=True
+    ),
+    telling(
+        "np.memmap", "reading", "return bytes(np.memmap('CANARY_FILE', np.uint8, 'r'))", works=True
+    ),
     telling(
         "openat by number",
         "reading",
@@ -102,33 +118,61 @@ READING = [
     ),
     telling("linecache", "reading", "return linecache.getline('CANARY_FILE', 1)", works=True),
     telling("list a folder", "reading", "return os.listdir('FOLDER')", works=True),
-    telling("scan a folder", "reading", "return [e.name for e in os.scandir('FOLDER')]"),
-    telling("glob", "reading", "import glob\nreturn glob.glob('FOLDER/*') or 1 / 0", works=True),
+    telling(
+        "scan a folder", "reading", "return [e.name for e in os.scandir('FOLDER')]", works=True
+    ),
+    telling("glob", "reading", "import glob\nreturn glob.glob('FOLDER/*')", works=True),
     telling(
         "size by stat", "reading", "return f'SIZE{os.stat(\"CANARY_FILE\").st_size}'", works=True
     ),
     telling(
         "existence by access",
         "reading",
-        "return 'SIZE' if os.access('CANARY_FILE', os.R_OK) else 'no'",
+        "return os.access('CANARY_FILE', os.R_OK)",
+        works=True,
     ),
     telling("readlink", "reading", "return os.readlink('FOLDER/link')", works=True),
     telling("own environment", "reading", "return dict(os.environ)"),
-    telling("environment of the judge", "reading", "return open('/proc/JUDGE/environ').read()"),
-    telling("environment through C", "reading", LIBC + "return ctypes.c_char_p(libc.getenv(b'X'))"),
-    telling("command line of the judge", "reading", "return open('/proc/JUDGE/cmdline').read()"),
     telling(
-        "memory of the judge",
+        "environment of another process",
         "reading",
-        "f = open('/proc/JUDGE/mem', 'rb')\nf.seek(4194304)\nreturn f.read(10)",
+        "return open('/proc/VICTIM/environ').read()",
+        works=True,
     ),
-    telling("memory of the server", "reading", "return open(f'/proc/{os.getppid()}/maps').read()"),
+    telling(
+        "environment through C",
+        "reading",
+        LIBC
+        + "libc.getenv.restype = ctypes.c_char_p\nreturn libc.getenv(b'COURSE_ATTACKS_SECRET') or libc.getenv(b'HOME')",
+    ),
+    telling(
+        "command line of another process",
+        "reading",
+        "return open('/proc/VICTIM/cmdline').read()",
+        works=True,
+    ),
+    telling(
+        "memory of another process",
+        "reading",
+        "at = int(open('/proc/VICTIM/maps').read(12).split('-')[0], 16)\n"
+        "f = open('/proc/VICTIM/mem', 'rb')\nf.seek(at)\nreturn f.read(10)",
+        works=True,
+    ),
+    telling(
+        "memory of the server",
+        "reading",
+        "return open(f'/proc/{os.getppid()}/maps').read()",
+        works=True,
+    ),
     telling(
         "process_vm_readv",
         "reading",
-        LIBC + "r = libc.syscall(310, JUDGE, 0, 0, 0, 0, 0)\nreturn 1 / 0 if r else 'CANARY'",
+        LIBC + "return libc.syscall(310, VICTIM, 0, 0, 0, 0, 0) == 0",
+        works=True,
     ),
-    telling("ptrace", "reading", LIBC + "return 1 / 0 if libc.ptrace(16, JUDGE, 0, 0) else 1"),
+    telling(
+        "ptrace", "reading", LIBC + "return libc.ptrace(0x4206, VICTIM, 0, 0) == 0", works=True
+    ),
     telling(
         "inherited descriptors",
         "reading",
@@ -143,26 +187,50 @@ READING = [
         """,
     ),
     telling("descriptors in /proc", "reading", "return os.listdir('/proc/self/fd')", works=True),
-    telling("users", "reading", "return 'CANARY' + open('/etc/passwd').read()", works=True),
-    telling("home", "reading", "return os.listdir(os.path.expanduser('~root'))"),
-    telling("the text sources", "reading", "return open('ROOT/solutions/01_chain_rule.py').read()"),
-    telling("the package's rules", "reading", "return open(ops.__file__).read()"),
-    telling("mount table", "reading", "return open('/proc/mounts').read()"),
+    telling("users", "reading", "return open('/etc/passwd').read()", works=True),
     telling(
-        "exec of a copy of cat", "reading", "return subprocess.check_output(['cat', 'CANARY_FILE'])"
+        "home",
+        "reading",
+        "return os.listdir('/root' if os.getuid() == 0 else os.path.expanduser('~'))",
     ),
-    telling("io_uring", "reading", LIBC + "return 1 / 0 if libc.syscall(425, 8, 0) < 0 else 1"),
+    telling(
+        "the text sources",
+        "reading",
+        "return open('ROOT/solutions/01_chain_rule.py').read()",
+        works=True,
+    ),
+    telling(
+        "the package's rules",
+        "reading",
+        "return open('ROOT/course_autograd/ops/arithmetic.py').read()",
+        works=True,
+    ),
+    telling("mount table", "reading", "return open('/proc/mounts').read()", works=True),
+    telling(
+        "exec of a copy of cat",
+        "reading",
+        "return subprocess.check_output(['cat', 'CANARY_FILE'])",
+        works=True,
+    ),
+    telling(
+        "io_uring",
+        "reading",
+        LIBC + "return libc.syscall(425, 8, ctypes.create_string_buffer(120)) >= 0",
+    ),
     telling(
         "name_to_handle_at",
         "reading",
-        LIBC + "return 1/0 if libc.syscall(303, -100, b'CANARY_FILE', 0, 0, 0) < 0 else 1",
+        LIBC
+        + "handle = ctypes.create_string_buffer(bytes([64, 0, 0, 0]), 80)\n"
+        + "return libc.syscall(303, -100, b'CANARY_FILE', handle, ctypes.byref(ctypes.c_int()), 0) == 0",
+        works=True,
     ),
 ]
 
 WRITING = [
     beside("create", "writing", "open('FOLDER/made', 'w').write('x')", works=True),
     beside("overwrite", "writing", "open('CANARY_FILE', 'w').write('x')", works=True),
-    beside("append", "writing", "open('CANARY_FILE', 'a').write('x')", works=True),
+    doing("append", "writing", "open('CANARY_FILE', 'a')", works=True),
     beside(
         "O_TRUNC on a read-only file",
         "writing",
@@ -172,18 +240,26 @@ WRITING = [
     beside("truncate", "writing", "os.truncate('CANARY_FILE', 0)", works=True),
     beside("chmod", "writing", "os.chmod('CANARY_FILE', 0o777)", works=True),
     beside("utime", "writing", "os.utime('CANARY_FILE', (1, 1))", works=True),
-    beside("setxattr", "writing", "os.setxattr('CANARY_FILE', 'user.x', b'x')"),
+    doing("setxattr", "writing", "os.setxattr('CANARY_FILE', 'user.x', b'x')", works=True),
     beside("rename", "writing", "os.rename('CANARY_FILE', 'FOLDER/gone')", works=True),
     beside("unlink", "writing", "os.unlink('CANARY_FILE')", works=True),
     beside("symbolic link", "writing", "os.symlink('/', 'FOLDER/s')", works=True),
     beside("hard link", "writing", "os.link('CANARY_FILE', 'FOLDER/h')", works=True),
     beside("folder", "writing", "os.mkdir('FOLDER/made')", works=True),
     beside("pipe in the file system", "writing", "os.mkfifo('FOLDER/made')", works=True),
-    beside("temporary file", "writing", "import tempfile\ntempfile.mkstemp(dir='FOLDER')"),
+    beside(
+        "temporary file", "writing", "import tempfile\ntempfile.mkstemp(dir='FOLDER')", works=True
+    ),
     beside("np.save", "writing", "np.save('FOLDER/made.npy', np.ones(3))"),
-    beside("shared memory", "writing", LIBC + "libc.shm_open(b'/course-attack', 66, 511)"),
-    beside("memfd", "writing", "os.write(os.memfd_create('x'), b'x')"),
-    beside("chroot", "writing", "os.chroot('FOLDER')"),
+    doing(
+        "shared memory",
+        "writing",
+        LIBC
+        + "if libc.shm_open(b'/course-attack-VICTIM', 66, 511) < 0: raise OSError\nlibc.shm_unlink(b'/course-attack-VICTIM')",
+        works=True,
+    ),
+    doing("memfd", "writing", "os.memfd_create('x')", works=True),
+    doing("chroot", "writing", "os.chroot('FOLDER')"),
     beside("disk full", "writing", "f = open('FOLDER/big', 'wb')\nf.write(bytes(1 << 22))"),
 ]
 
@@ -214,26 +290,40 @@ NETWORK = [
         "network",
         "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\na.sendto(b'x', 'LISTENER')",
     ),
-    beside("raw socket", "network", "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)"),
-    beside("listen", "network", "s = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen()"),
-    beside("netlink", "network", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)"),
+    doing("raw socket", "network", "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)", works=True),
+    doing(
+        "listen", "network", "s = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen()", works=True
+    ),
+    doing("netlink", "network", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)", works=True),
     beside("urllib", "network", "import urllib.request as u\nu.urlopen('http://127.0.0.1:PORT')"),
 ]
 
 PROCESSES = [
-    beside("fork", "processes", "os.fork() or time.sleep(30)"),
-    beside("vfork by number", "processes", LIBC + "libc.syscall(58) == 0 and os._exit(0)"),
-    beside("clone by number", "processes", LIBC + "libc.syscall(56, 17, 0, 0, 0, 0)"),
-    beside("clone3", "processes", LIBC + "libc.syscall(435, ctypes.create_string_buffer(88), 88)"),
-    beside("posix_spawn", "processes", "os.posix_spawn('/bin/sleep', ['sleep', '30'], {})"),
-    beside("subprocess", "processes", "subprocess.Popen(['sleep', '30'])", works=True),
-    beside("shell", "processes", "os.system('sleep 30 &')", works=True),
-    beside(
+    doing("fork", "processes", "os.fork() or time.sleep(30)", works=True),
+    doing("vfork by number", "processes", LIBC + "if libc.syscall(58) < 0: raise OSError"),
+    doing(
+        "clone by number",
+        "processes",
+        LIBC
+        + "pid = libc.syscall(56, 17, 0, 0, 0, 0)\nif pid == 0: time.sleep(30)\nif pid < 0: raise OSError",
+    ),
+    doing(
+        "clone3",
+        "processes",
+        LIBC
+        + "pid = libc.syscall(435, ctypes.create_string_buffer(88), 88)\nif pid == 0: time.sleep(30)\nif pid < 0: raise OSError",
+    ),
+    doing(
+        "posix_spawn", "processes", "os.posix_spawn('/bin/sleep', ['sleep', '30'], {})", works=True
+    ),
+    doing("subprocess", "processes", "subprocess.Popen(['sleep', '30'])", works=True),
+    doing("shell", "processes", "if os.system('sleep 30 &'): raise OSError", works=True),
+    doing(
         "double fork",
         "processes",
         "if os.fork() == 0:\n    os.setsid()\n    os.fork()\n    time.sleep(30)",
     ),
-    beside(
+    doing(
         "multiprocessing",
         "processes",
         "import multiprocessing as m\nm.get_context('fork').Process(target=time.sleep, args=(30,)).start()",
@@ -245,22 +335,26 @@ PROCESSES = [
         "import os\nos.execv('/bin/true', ['true'])\n" + rule(RIGHT_RULE),
         OTHERS,  # it is refused, which ends the cell before there is a rule
     ),
-    beside("kill the judge", "processes", "os.kill(JUDGE, 9)"),
-    beside("kill the server", "processes", "os.kill(os.getppid(), 9)"),
-    beside("kill everybody", "processes", "os.kill(-1, 9)"),
-    beside("stop the judge", "processes", "os.kill(JUDGE, signal.SIGSTOP)"),
-    beside("kill the judge's group", "processes", "os.killpg(os.getpgid(JUDGE), 9)"),
-    beside(
+    doing("kill another process", "processes", "os.kill(VICTIM, 9)", works=True),
+    doing("kill the server", "processes", "os.kill(os.getppid(), 0)", works=True),
+    doing("kill everybody", "processes", "os.kill(-1, 0)", works=True),
+    doing("stop another process", "processes", "os.kill(VICTIM, signal.SIGSTOP)", works=True),
+    doing("kill another group", "processes", "os.killpg(os.getpgid(VICTIM), 9)", works=True),
+    doing(
         "F_SETOWN",
         "processes",
-        "import fcntl\na, b = socket.socketpair()\nfcntl.fcntl(a, fcntl.F_SETOWN, JUDGE)\n"
+        "import fcntl\na, b = socket.socketpair()\nfcntl.fcntl(a, fcntl.F_SETOWN, VICTIM)\n"
         "fcntl.fcntl(a, 10, 9)\nfcntl.fcntl(a, fcntl.F_SETFL, 0x2000)\nb.send(b'x')",
+        works=True,
     ),
-    beside(
-        "prlimit on the judge", "processes", "import resource\nresource.prlimit(JUDGE, 0, (1, 1))"
+    doing(
+        "prlimit on another process",
+        "processes",
+        "import resource\nresource.prlimit(VICTIM, 0)",
+        works=True,
     ),
-    beside("pidfd", "processes", "signal.pidfd_send_signal(os.pidfd_open(JUDGE), 9)"),
-    beside("priority", "processes", "os.setpriority(os.PRIO_PROCESS, JUDGE, 19)"),
+    doing("pidfd", "processes", "signal.pidfd_send_signal(os.pidfd_open(VICTIM), 9)", works=True),
+    doing("priority", "processes", "os.setpriority(os.PRIO_PROCESS, VICTIM, 19)", works=True),
     beside(
         "threads that spin",
         "processes",

@@ -7,10 +7,12 @@ import json
 import os
 import secrets
 import socket
+import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -41,12 +43,36 @@ def level_here() -> str:
 
 @dataclass
 class Prey:
-    """What attacks are after: a secret, a folder, a listener; and whether they got at it."""
+    """What attacks are after: a secret, a folder, a listener, a process; and if they got at it."""
 
     folder: Path
     secret: str
     port: int = 0
     received: int = 0
+    victims: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def victim(self) -> int:
+        """A process that only sleeps; a new one where the last one has been ended."""
+        if not self.victims or self.state() != "S":
+            self.release()
+            self.victims.append(subprocess.Popen(["sleep", "900"], start_new_session=True))
+            deadline = time.monotonic() + 5.0
+            while self.state() != "S" and time.monotonic() < deadline:
+                time.sleep(0.01)
+        return self.victims[-1].pid
+
+    def state(self) -> str:
+        """How the kernel names the state of the victim: S while it sleeps undisturbed."""
+        stat = Path(f"/proc/{self.victims[-1].pid}/stat").read_text(encoding="utf-8")
+        after = stat.rsplit(")", 1)[1].split()
+        return after[0] if after[16] == "0" else "reniced"
+
+    def release(self) -> None:
+        """End the victim."""
+        for victim in self.victims[-1:]:
+            victim.kill()
+            victim.wait()
 
     @property
     def canary(self) -> Path:
@@ -81,7 +107,7 @@ class Prey:
             "FOLDER": str(self.folder),
             "LISTENER": self.listener,
             "PORT": str(self.port),
-            "JUDGE": str(os.getpid()),
+            "VICTIM": str(self.victim),
             "ROOT": str(ROOT),
         }.items():
             cell = cell.replace(word, value)
@@ -131,6 +157,7 @@ def prey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prey]:
         thread.join()
     for end in open_ends:
         end.close()
+    prey.release()
 
 
 @pytest.fixture(scope="module")
@@ -172,8 +199,9 @@ def descendants() -> set[int]:
 
 
 @pytest.fixture(scope="module")
-def settled(judge: Judge, course: Course) -> set[int]:
+def settled(judge: Judge, course: Course, prey: Prey) -> set[int]:
     """The processes there are when every server has been started."""
+    assert prey.victim
     assert judge.verdict(Submission(course).solve().notebook(), ASSIGNMENT).score == ALL
     return descendants()
 
@@ -191,6 +219,7 @@ def test_an_attack_gets_nothing(
     assert not [word for word in (*TELLTALES, prey.secret) if word in told]
     assert prey.traces() == before
     assert prey.received == received
+    assert prey.state() == "S"
     assert took <= LIMITS.submission + DELAY
     assert verdict["by_hand"].score <= 3.0
     if attack.harms_itself:
@@ -231,33 +260,44 @@ def test_what_only_measures_is_right_and_named_in_security_md(
     assert "Numeric differentiation" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
 
-def test_the_corpus_can_succeed_where_there_are_no_walls(
+def test_the_corpus_succeeds_where_there_are_no_walls(
     course: Course, prey: Prey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What is refused above is refused by the walls, and not because the attack is a bad one."""
     weak = sandbox.Found("D", {"seccomp": "left out by this test"})
     monkeypatch.setattr(sandbox, "probe", lambda: weak)
-    succeeded = []
+    failed, succeeded = [], Counter[str]()
     with Judge(course, LIMITS, allow_limited=True) as judge:
         assert judge.level == "D"
         for attack in (one for one in ATTACKS if one.works_without):
-            for path in prey.folder.iterdir():
-                if path.name not in ("canary", "listener", "read_only", "link"):
-                    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-            prey.set_out()
+            clear(prey)
+            submission = attacked(course, prey, attack).notebook()
             before, received = prey.traces(), prey.received
-            told = json.dumps(
-                judge.verdict(attacked(course, prey, attack).notebook(), ASSIGNMENT).to_json()
-            )
-            time.sleep(0.15)
-            leaked = any(word in told for word in (*TELLTALES, prey.secret))
-            if leaked or prey.traces() != before or prey.received != received:
-                succeeded.append(attack.group)
+            told = json.dumps(judge.verdict(submission, ASSIGNMENT).to_json())
+            deadline = time.monotonic() + 1.0
+            while not (done := achieved(prey, told, before, received)):
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.02)
+            succeeded[attack.group] += done
+            if not done:
+                failed.append(f"{attack.group}: {attack.name}")
+    clear(prey)
+    assert not failed
+    assert succeeded == Counter(one.group for one in ATTACKS if one.works_without)
+    assert succeeded.total() >= 60
+
+
+def achieved(prey: Prey, told: str, before: dict[str, object], received: int) -> bool:
+    """Whether an attack can be seen to have got what it wanted."""
+    leaked = any(word in told for word in (*TELLTALES, prey.secret))
+    changed = prey.traces() != before or prey.received != received
+    return leaked or changed or prey.state() != "S"
+
+
+def clear(prey: Prey) -> None:
+    """Put everything back, whatever an attack has made of it."""
     for path in prey.folder.iterdir():
         if path.name != "listener":
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-    assert {group: succeeded.count(group) for group in sorted(set(succeeded))}.keys() >= {
-        "reading",
-        "writing",
-        "network",
-    }
-    assert len(succeeded) >= 15
+    prey.set_out()
