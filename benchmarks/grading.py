@@ -99,11 +99,12 @@ def command(folder: Path, *words: str) -> float:
     """Run one command in a folder; return its wall time in seconds."""
     tool = Path(sys.executable).parent / words[0]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    path = os.pathsep.join((str(tool.parent), os.environ.get("PATH", os.defpath)))
     begun = time.perf_counter()
     done = subprocess.run(
         [str(tool) if tool.exists() else words[0], *words[1:]],
         cwd=folder,
-        env={**os.environ, **threads, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **threads, "PYTHONPATH": str(ROOT), "PATH": path},
         capture_output=True,
         text=True,
         check=False,
