@@ -14,7 +14,7 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from course_autograd.exercises.base import WORKED_OUT
 
 TIME_IS_UP = "the time for this submission was used up"
 MEASURED = "Your backward rule seems to measure the derivative instead of computing it"
+SECRET = 1  # besides the questions' own stream, which has none
 MEASURES = 2  # calls of forward in one call of backward; a single one only saves memory
 IMPORTING = 4.0  # seconds, more than a child takes for it at most
 
@@ -339,10 +340,10 @@ class _Hearing:
         self.cells = [*asked.setup, *student_cells(notebook)]
         self.modules = asked_for(cell.source for cell in self.cells)
         self.left_out: dict[int, str] = {}
+        self.drawn: dict[str, list[Case]] = {}
         self.asked_of: dict[str, list[_Asked]] = {}
-        self.put_off: dict[str, list[Observation]] = {}  # answers to the first of the questions
+        self.put_off: dict[str, list[_Asked]] = {}  # answers to the first of the questions
         self.milliseconds: dict[str, float] = {}
-        self.waited: dict[str, list[float]] = {}  # milliseconds for each answer
         self.remarks: dict[str, list[str]] = {name: [] for name in asked.points}
         self.notes: list[str] = []
         self.later = 0  # exercises that are not among those asked at present
@@ -450,7 +451,8 @@ class _Hearing:
         """Put all questions of one exercise; return whether the child can go on.
 
         A slow answer must not use up the time of the others: after its share the exercise goes to
-        the end of those that are waiting, with what it has answered.
+        the end of those that are waiting, with what it has answered. Each answer is judged while
+        the child is at work on the next.
         """
         begun = time.monotonic()
         others = len(waiting) + self.later
@@ -459,9 +461,13 @@ class _Hearing:
         observed = self.put_off.pop(exercise.name, [])
         reason, goes_on, asked = "", True, time.monotonic()
         try:
-            for one in child.ask(exercise, cases[len(observed) :], self.deadline, budget):
-                observed.append(one)
-                self.waited.setdefault(exercise.name, []).append(1000 * (time.monotonic() - asked))
+            answers = child.ask(exercise, cases[len(observed) :], self.deadline, budget)
+            if waiting:  # while the child is at work
+                self._draw(waiting[0])
+            for one in answers:
+                waited = 1000 * (time.monotonic() - asked)
+                case = cases[len(observed)]
+                observed.append(_Asked(case, one, judged_by(exercise, case, one), waited))
                 asked = time.monotonic()
         except ServerError:
             self._put_off(exercise, observed, waiting)
@@ -488,9 +494,7 @@ class _Hearing:
             self._close(exercise, cases, observed, reason)
         return goes_on
 
-    def _put_off(
-        self, exercise: Exercise, observed: list[Observation], waiting: list[Exercise]
-    ) -> None:
+    def _put_off(self, exercise: Exercise, observed: list[_Asked], waiting: list[Exercise]) -> None:
         self.put_off[exercise.name] = observed
         waiting.append(exercise)
 
@@ -502,25 +506,36 @@ class _Hearing:
         return TIME_IS_UP if time.monotonic() >= self.deadline else str(error)
 
     def _draw(self, exercise: Exercise) -> list[Case]:
-        """Draw the questions: from the seed and the name, whatever the order of asking."""
-        rng = np.random.default_rng([self.seed, zlib.crc32(exercise.name.encode())])
-        return exercise.cases(rng)
+        """Draw the questions: from the seed and the name, whatever the order of asking.
+
+        What the judge draws for itself comes from another stream: whoever knows the questions
+        does not know it.
+        """
+        if exercise.name not in self.drawn:
+            own = [self.seed, zlib.crc32(exercise.name.encode())]
+            cases = exercise.cases(np.random.default_rng(own))
+            own_seeds = np.random.default_rng([*own, SECRET]).integers(2**63, size=len(cases))
+            self.drawn[exercise.name] = [
+                replace(case, secret=int(secret))
+                for case, secret in zip(cases, own_seeds, strict=True)
+            ]
+        return self.drawn[exercise.name]
 
     def _close(
         self,
         exercise: Exercise,
         cases: Sequence[Case],
-        observed: Sequence[Observation],
+        observed: Sequence[_Asked],
         reason: str,
     ) -> None:
-        """Judge what was observed; questions without an answer count as answered wrongly."""
+        """Keep what was observed; questions without an answer count as answered wrongly."""
         silent = Observation(error=Trouble("missing", reason))
-        open_ones = len(cases) - len(observed)
-        answers = [*observed, *[silent] * open_ones]
-        waited = [*self.waited.pop(exercise.name, []), *[0.0] * open_ones]
         self.asked_of[exercise.name] = [
-            _Asked(case, answer, judged_by(exercise, case, answer), milliseconds)
-            for case, answer, milliseconds in zip(cases, answers, waited, strict=True)
+            *observed,
+            *(
+                _Asked(case, silent, judged_by(exercise, case, silent), 0.0)
+                for case in cases[len(observed) :]
+            ),
         ]
         if reason and observed:
             self.remarks[exercise.name].append(sentence(f"while it was tried: {reason}"))

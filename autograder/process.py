@@ -202,10 +202,10 @@ class Child(Closing):
     def ask(
         self, exercise: Exercise, cases: Sequence[Case], deadline: float, budget: float
     ) -> Iterator[Observation]:
-        """Put questions to the student's answer; yield what it does with each.
+        """Put questions to the student's answer; return an iterator over what it does with each.
 
-        They are sent together, and each answer has its own deadline. The child stops where all
-        together have taken longer than `budget` seconds.
+        They are sent together and at once, and each answer has its own deadline. The child stops
+        where all together have taken longer than `budget` seconds.
 
         Raises
         ------
@@ -221,7 +221,13 @@ class Child(Closing):
         request = {"kind": "run", "nonce": nonce, "exercise": exercise.name, "cases": headers}
         self._send({**request, "seconds": seconds, "budget": budget}, arrays)
         deadline = min(deadline, begun + budget + seconds + self.limits.grace)
-        for _ in cases:
+        return self._answers(exercise, len(cases), nonce, deadline)
+
+    def _answers(
+        self, exercise: Exercise, count: int, nonce: str, deadline: float
+    ) -> Iterator[Observation]:
+        seconds = self.limits.request
+        for _ in range(count):
             latest = time.monotonic() + seconds + self.limits.grace
             frame = self._receive(nonce, min(deadline, latest))
             kind = frame.header["kind"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -148,45 +149,50 @@ def evidence_of(
     """
     found, error = observation, observation.error
     keys = finding.mistakes or tuple(sorted({key for one in finding.fits.values() for key in one}))
-    expected = getattr(finding, "expected", None)
     return {
         "label": case.label,
-        "question": digest(
-            (case.facet, case.kind, case.label, case.arrays, case.options, case.upstream)
-        ),
+        "question": digest_of_wire(case.to_wire()),
         "got": digest((found.output, found.gradients, found.answers, error and error.kind)),
-        "expected": "" if expected is None else digest(expected),
+        "expected": "" if finding.expected is None else digest(finding.expected),
         "right": finding.right,
         "mistake": ", ".join(keys),
         "milliseconds": round(milliseconds, 2),
     }
 
 
+def digest_of_wire(wire: tuple[dict[str, Any], list[Any]]) -> str:
+    """Return the digest of what can cross to another process: much faster than walking through."""
+    header, arrays = wire
+    parts = [json.dumps(header, sort_keys=True).encode()]
+    for array in arrays:
+        _write(parts, array)
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:DIGITS]
+
+
 def digest(value: Any) -> str:
     """Return a short SHA-256 of plain data: kinds, dtypes, shapes and bytes."""
-    total = hashlib.sha256()
-    _feed(total, value)
-    return total.hexdigest()[:DIGITS]
+    parts: list[bytes] = []
+    _write(parts, value)
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:DIGITS]
 
 
-def _feed(total: Any, value: Any) -> None:
-    """Add a value to a hash, so that no two values are written alike."""
+def _write(parts: list[bytes], value: Any) -> None:
+    """Write a value as bytes, so that no two values are written alike."""
     if isinstance(value, np.ndarray | np.generic):
-        array = np.ascontiguousarray(value)
-        total.update(f"array {array.dtype.str} {np.shape(value)} {array.nbytes}\n".encode())
-        total.update(array.tobytes())
-    elif isinstance(value, Mapping):
-        total.update(f"mapping {len(value)}\n".encode())
+        parts.append(f"array {value.dtype.str} {value.shape} {value.nbytes}\n".encode())
+        parts.append(value.tobytes())
+    elif isinstance(value, dict | Mapping):  # dict: told much faster
+        parts.append(f"mapping {len(value)}\n".encode())
         for key in sorted(value):
-            _feed(total, key)
-            _feed(total, value[key])
+            _write(parts, key)
+            _write(parts, value[key])
     elif isinstance(value, tuple | list):
-        total.update(f"sequence {len(value)}\n".encode())
+        parts.append(f"sequence {len(value)}\n".encode())
         for one in value:
-            _feed(total, one)
+            _write(parts, one)
     else:
         data = repr(value).encode("utf-8", "backslashreplace")
-        total.update(f"{type(value).__name__} {len(data)}\n".encode() + data)
+        parts.append(f"{type(value).__name__} {len(data)}\n".encode() + data)
 
 
 def exercise_verdict(

@@ -21,19 +21,22 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 from nbgrader.api import Gradebook
 
-from autograder.cells import read_notebook, solution_cells
+from autograder.cells import Cell, Notebook, read_notebook, solution_cells
 from autograder.course import COURSE, ROOT
-from autograder.judge import Judge
+from autograder.judge import Judge, Plan, plan
 from autograder.pool import Pool
 from autograder.process import Limits
 from autograder.worker import Settings, Task
+from course_autograd.exercises import Case, Exercise, exercises
 
 NAME = "01_chain_rule"
 WRONG_EVERY = 4
+EXERCISES, CASES = 20, 10
 HANGS = """\
 while True:
     try:
@@ -174,19 +177,74 @@ def classes(students: int, rounds: int, jobs: int) -> dict[str, list[float]]:
     return found
 
 
-def one_verdict(rounds: int) -> tuple[float, float]:
-    """Return milliseconds for a right submission: in all, and for 200 cases (20 x 10)."""
-    notebook = read_notebook(COURSE.reference(NAME))
+class Ten:
+    """An exercise that asks ten questions; in all else it is the exercise it stands for."""
+
+    def __init__(self, exercise: Exercise) -> None:
+        self._exercise = exercise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._exercise, name)
+
+    def cases(self, rng: np.random.Generator) -> list[Case]:
+        """Draw ten questions, of every facet as many as there is room for."""
+        drawn = self._exercise.cases(rng)
+        if len(drawn) < CASES:
+            drawn += self._exercise.cases(rng)
+        facets = [case.facet for case in drawn]
+        earlier = [facets[:place].count(facet) for place, facet in enumerate(facets)]
+        chosen = sorted(range(len(drawn)), key=lambda place: earlier[place])[:CASES]
+        return [drawn[place] for place in sorted(chosen)]
+
+
+def one_verdict(rounds: int) -> tuple[float, float, int]:
+    """Judge a right submission of 20 exercises with 10 cases each in one warm child.
+
+    Returns
+    -------
+    tuple
+        Milliseconds of a verdict; of those, what the student's own code takes (its cells, and its
+        answers to the same cases, run in this process); and the number of cases. Medians.
+    """
+    solutions: dict[str, str] = {}
+    setup: dict[str, Cell] = {}
+    for assignment in COURSE.names():
+        solutions |= solution_cells(COURSE.source(assignment))
+        setup |= {cell.source: cell for cell in plan(assignment).setup}
+    known = exercises()
+    chosen = [
+        one for one in known.values() if one.kind in ("rule", "whole", "function") and not one.needs
+    ]
+    points = {one.name: 1.0 for one in chosen[:EXERCISES]}
+    answers = [Cell(index, "code", solutions[name], name) for index, name in enumerate(points)]
+    asked = Plan("twenty", Notebook(tuple(setup.values())), points)
+    known.update({one.name: cast(Exercise, Ten(one)) for one in chosen})  # the judge's own, too
+    times, own, cases = [], [], 0
     with Judge(COURSE) as judge:
-        judge.verdict(notebook, NAME)
-        times, cases = [], 0
-        for _ in range(rounds):
+        judge._plans[asked.name] = asked  # a notebook of its own, made for this
+        for number in range(rounds + 1):
             begun = time.perf_counter()
-            verdict: Any = judge.verdict(notebook, NAME)
-            times.append(1e3 * (time.perf_counter() - begun))
+            verdict = judge.verdict(Notebook(tuple(answers)), asked.name)
+            if number:
+                times.append(1e3 * (time.perf_counter() - begun))
+            if verdict.score != EXERCISES:
+                raise SystemExit("a right submission was found wrong: the times mean nothing.")
             cases = sum(len(one.evidence) for one in verdict.exercises)
-    middle = statistics.median(times)
-    return middle, middle * 200 / cases
+    for _ in range(rounds):
+        names: dict[str, Any] = {}
+        for cell in setup.values():
+            exec(cell.source, names)
+        rng = np.random.default_rng(0)
+        questions = [(known[name], known[name].cases(rng)) for name in points]
+        begun = time.perf_counter()
+        for cell in answers:
+            exec(compile(cell.source, cell.name, "exec"), names)
+        for exercise, drawn in questions:
+            answer = exercise.find_answer(names)
+            for case in drawn:
+                exercise.run(answer, case)
+        own.append(1e3 * (time.perf_counter() - begun))
+    return statistics.median(times), statistics.median(own), cases
 
 
 def hostile_delay() -> float:
@@ -218,8 +276,11 @@ def main() -> None:
     args = parser.parse_args()
     if args.students < 1 or args.rounds < 1 or args.jobs < 1:
         parser.error("--students, --rounds and --jobs are positive numbers.")
-    total, scaled = one_verdict(20)
-    print(f"a right submission of {NAME}: median {total:.0f} ms; {scaled:.0f} ms for 20 x 10 cases")
+    total, own, cases = one_verdict(20)
+    print(
+        f"a right submission of {EXERCISES} exercises, {cases} cases: median {total:.0f} ms; "
+        f"its own code takes {own:.0f} ms of that"
+    )
     print(f"a submission that hangs everywhere: {hostile_delay():+.2f} s beyond its deadline\n")
     found = classes(args.students, args.rounds, args.jobs)
     stock = found["stock autograde + generate_feedback"]

@@ -5,6 +5,9 @@ together they cancel the leading error of the central difference, and their disa
 far the result can be trusted. The slopes to the right and to the left tell whether there is a kink
 between them. Nothing here knows any derivative.
 
+A right gradient is confirmed by its slopes along a few random directions, however many entries it
+has. Only what is not confirmed is measured entry by entry, to tell where it is wrong.
+
 Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolation).
 """
 
@@ -15,6 +18,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +33,8 @@ DOUBT = 1e-3  # where that is more, relative to the largest entry, the measureme
 NEARBY = 1e-4  # how far from a kink its smooth neighbours are taken
 KINK_TOLERANCE = 1e-3  # gradients vary that little within `NEARBY`
 PRECISION = float(np.finfo(np.float64).eps)
+DIRECTIONS = 2  # along which a gradient is confirmed
+CONFIRMED = RELATIVE / 8  # how close a slope must be; what is not that close is measured in full
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,114 @@ def jacobian(
     return Jacobian(output, tuple(blocks), tuple(errors), shapes)
 
 
+class Measurement:
+    """The derivative of a forward rule at one point, measured as far as it is asked for.
+
+    Parameters
+    ----------
+    forward : callable
+        As for `jacobian`.
+    inputs : sequence of array_like
+        The point, in float64.
+    options : mapping, optional
+        Keyword arguments.
+
+    Attributes
+    ----------
+    confirmed : tuple of float
+        The slopes that agreed when gradients were last confirmed; empty if they were not.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        inputs: Sequence[Any],
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._forward, self._options = forward, options
+        self._point = [np.array(value, dtype=np.float64) for value in inputs]
+        self.confirmed: tuple[float, ...] = ()
+
+    @cached_property
+    def output(self) -> Array:
+        """The value at the point."""
+        return evaluate(self._forward, self._point, self._options)
+
+    @cached_property
+    def jacobian(self) -> Jacobian:
+        """The derivative, entry by entry."""
+        return jacobian(self._forward, self._point, self._options)
+
+    def confirms(self, upstream: Array, gradients: Sequence[Array], seed: int) -> bool:
+        """Whether `gradients` agree with the slopes along random directions.
+
+        A wrong gradient agrees with a slope only where its error is at right angles to the
+        direction: it cannot be built so by one who does not know the direction, and by chance an
+        error 10,000 times the tolerance gets through twice in some 10⁸ tries.
+
+        Parameters
+        ----------
+        upstream : ndarray
+        gradients : sequence of ndarray
+            One for each input, in its shape.
+        seed : int
+            Draws the directions. Whoever made the gradients must not know it.
+
+        Returns
+        -------
+        bool
+            False decides nothing: a slope does not agree or cannot be measured well enough, or
+            measuring every entry takes no longer.
+        """
+        self.confirmed = ()
+        point, flat = joined(self._point), joined(gradients)
+        if point.size <= DIRECTIONS or not np.all(np.isfinite(flat)):
+            return False
+        scale = max(1.0, float(np.max(np.abs(flat))))
+        rng = np.random.default_rng(seed)
+        directions = rng.standard_normal((DIRECTIONS, point.size)) * np.maximum(1.0, np.abs(point))
+        weights, output = np.ravel(upstream), self.output.ravel()
+        rounding = PRECISION * float(np.abs(weights) @ np.abs(output)) / STEP
+        slopes: list[float] = []
+        doubt = 0.0
+        with _quiet():
+            for direction, expected in zip(directions, directions @ flat, strict=True):
+                slope, bend = self._chord(weights, point, STEP * direction)
+                if not slopes:
+                    wide, _ = self._chord(weights, point, 2.0 * STEP * direction)
+                    doubt = TRUST * (abs(slope - wide / 2.0) / STEP + rounding)
+                slope, bend = slope / STEP, bend / STEP
+                # nan agrees with nothing
+                if not (
+                    doubt <= RELATIVE * scale
+                    and abs(bend) <= KINK_TOLERANCE * max(1.0, abs(slope))
+                    and abs(expected - slope) <= max(CONFIRMED * scale, doubt)
+                ):
+                    return False
+                slopes.append(slope)
+        self.confirmed = tuple(slopes)
+        return True
+
+    def _chord(self, weights: Array, point: Array, step: Array) -> tuple[float, float]:
+        """Return by how much ``weights @ z`` rises over half a chord, and how much it bends.
+
+        The chord reaches from `point` - `step` to `point` + `step`, both flat; z is the value.
+        """
+        right, left = (
+            float(weights @ _value(self._forward, self._split(moved), self._options).ravel())
+            for moved in (point + step, point - step)
+        )
+        return (right - left) / 2.0, right + left - 2.0 * float(weights @ self.output.ravel())
+
+    def _split(self, flat: Array) -> list[Array]:
+        """Cut a flat array into arrays of the shapes of the inputs."""
+        parts, start = [], 0
+        for here in self._point:
+            parts.append(flat[start : start + here.size].reshape(here.shape))
+            start += here.size
+        return parts
+
+
 def evaluate(
     forward: Callable[..., Any], values: Sequence[Array], options: Mapping[str, Any] | None
 ) -> Array:
@@ -184,8 +298,14 @@ def nearby_jacobians(
     inputs: Sequence[Any],
     options: Mapping[str, Any] | None,
     draws: int = 24,
-) -> list[Jacobian]:
-    """Measure the derivative at smooth points around a kink, always the same ones."""
+) -> Array:
+    """Measure the derivative at smooth points around a kink, always the same ones.
+
+    Returns
+    -------
+    ndarray
+        One matrix for each point: (points, entries of all inputs, entries of the output).
+    """
     rng = np.random.default_rng(0)
     point = [np.array(value, dtype=np.float64) for value in inputs]
     found = []
@@ -197,19 +317,19 @@ def nearby_jacobians(
         measured = jacobian(forward, moved, options)
         # Left out where a step went across the kink, or there is no finite value.
         if all(np.max(error, initial=0.0) <= KINK_TOLERANCE for error in measured.errors):
-            found.append(measured)
-    return found
+            found.append(np.concatenate(measured.blocks))
+    return np.stack(found) if found else np.empty((0, 0, 0))
 
 
-def nearby_gradients(nearby: Sequence[Jacobian], upstream: Array) -> list[Array]:
+def nearby_gradients(nearby: Array, upstream: Array) -> list[Array]:
     """Return the different gradients found at smooth points around a kink; none if there is none.
 
     Their convex hull is the set of all subgradients there (Clarke's generalised gradient).
 
     Parameters
     ----------
-    nearby : sequence of Jacobian
-        As `nearby_jacobians` measures them.
+    nearby : ndarray
+        As `nearby_jacobians` measures it.
     upstream : ndarray
 
     Returns
@@ -218,10 +338,11 @@ def nearby_gradients(nearby: Sequence[Jacobian], upstream: Array) -> list[Array]
         Each holds the gradients of all inputs, flattened and joined.
     """
     found: list[Array] = []
-    for measured in nearby:
-        gradient = joined(measured.vjp(upstream))
-        if not any(np.max(np.abs(gradient - other)) < KINK_TOLERANCE for other in found):
-            found.append(gradient)
+    left = nearby @ np.ravel(upstream) if len(nearby) else nearby
+    while len(left):
+        first = left[0]
+        found.append(first)
+        left = left[np.max(np.abs(left - first), axis=1) >= KINK_TOLERANCE]
     return found
 
 

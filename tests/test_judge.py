@@ -9,12 +9,13 @@ import psutil
 import pytest
 from small_course import ASSIGNMENT, POINTS, Submission, small_course
 
-from autograder.cells import ANSWER
+from autograder.cells import ANSWER, Notebook
 from autograder.child import compiled, run_cell, without_magics
 from autograder.course import Course
-from autograder.judge import Judge, TrustedSideError
+from autograder.judge import Judge, TrustedSideError, _Hearing
 from autograder.process import Limits
 from autograder.verdict import digest, score_of
+from course_autograd.exercises import Case, find
 
 LIMITS = Limits(cell=0.6, load=3.0, request=0.6, submission=12.0, grace=0.4, memory=3000)
 
@@ -620,3 +621,22 @@ def test_what_one_answer_tells_numpy_is_not_told_to_the_next(judge, submission):
 
 def test_the_sources_marker_is_gone_from_references(course):
     assert not any(ANSWER in code for code in Submission(course).solutions.values())
+
+
+def test_what_the_judge_draws_for_itself_never_crosses_to_the_child() -> None:
+    case = Case("arrays", "x (2,)", (np.ones(2),), upstream=np.ones(2), secret=123456789)
+    header, arrays = case.to_wire()
+    assert "123456789" not in repr(header)
+    assert Case.from_wire(header, arrays).secret == 0
+
+
+def test_the_judges_own_draws_differ_from_question_to_question_and_follow_the_seed(
+    judge: Judge,
+) -> None:
+    asked = judge.plan(ASSIGNMENT)
+    drawn = [
+        [case.secret for case in _Hearing(judge, asked, Notebook(()), seed)._draw(find("mul"))]
+        for seed in (1, 1, 2)
+    ]
+    assert drawn[0] == drawn[1]
+    assert len({*drawn[0], *drawn[2]}) == len(drawn[0]) + len(drawn[2])

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from course_autograd import ops
 from course_autograd.numeric import (
+    Measurement,
     in_hull,
     jacobian,
     joined,
     nearby_gradients,
     nearby_jacobians,
 )
+
+Array = npt.NDArray[Any]
 
 
 def cube(ctx: list[Any], x: Any) -> Any:
@@ -103,3 +108,68 @@ def test_three_numbers_that_tie_share_in_any_way() -> None:
 
 def test_joined_gradients_keep_their_order() -> None:
     assert joined([np.array(1.0), np.array([[2.0, 3.0]])]).tolist() == [1.0, 2.0, 3.0]
+
+
+# --- directions first ------------------------------------------------------------------------
+
+
+def smooth_points() -> Iterator[tuple[Any, tuple[Any, ...], dict[str, Any], Array]]:
+    """Yield each operation's declared forward rule, a smooth point, its options, an upstream."""
+    for operation in ops.all_operations().values():
+        if operation.domain is None:
+            continue
+        for seed, example in enumerate(operation.domain.examples):
+            rng = np.random.default_rng(seed)
+            values, options = operation.domain.draw(example, rng)
+            shape = np.shape(operation.declared_forward([], *values, **options))
+            yield operation.declared_forward, values, options, rng.normal(size=shape)
+
+
+def test_right_gradients_are_confirmed_along_directions_at_nearly_every_smooth_point() -> None:
+    confirmed = []
+    for forward, values, options, upstream in smooth_points():
+        gradients = jacobian(forward, values, options).vjp(upstream)
+        if sum(gradient.size for gradient in gradients) > 2:
+            measured = Measurement(forward, values, options)
+            confirmed.append(measured.confirms(upstream, gradients, seed=1))
+    assert len(confirmed) > 60
+    assert np.mean(confirmed) > 0.9
+
+
+@pytest.mark.parametrize("error", [1e-6, 1e-3, 1.0])
+def test_no_gradient_that_is_wrong_in_one_entry_is_confirmed(error: float) -> None:
+    tried = 0
+    for forward, values, options, upstream in smooth_points():
+        gradients = jacobian(forward, values, options).vjp(upstream)
+        measured = Measurement(forward, values, options)
+        for position, gradient in enumerate(gradients):
+            for index in np.ndindex(gradient.shape):
+                wrong = [np.array(one) for one in gradients]
+                wrong[position][index] += error * max(1.0, float(np.max(np.abs(gradient))))
+                assert not measured.confirms(upstream, wrong, seed=tried)
+                tried += 1
+    assert tried > 500
+
+
+def test_a_gradient_fitted_to_known_directions_is_not_confirmed_along_others() -> None:
+    x, upstream = np.array([0.5, -1.2, 1.7, 0.9]), np.ones(4)
+    directions = np.random.default_rng(7).standard_normal((2, 4)) * np.maximum(1.0, np.abs(x))
+    fitted = np.linalg.lstsq(directions, directions @ (3 * x**2), rcond=None)[0]
+    assert np.max(np.abs(fitted - 3 * x**2)) > 0.1
+    measured = Measurement(cube, (x,))
+    assert measured.confirms(upstream, [fitted], seed=7)
+    assert not any(measured.confirms(upstream, [fitted], seed=seed) for seed in range(8, 200))
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_never_confirmed(poison: float) -> None:
+    x = np.array([0.5, -1.2, 1.7])
+    wrong = 3 * x**2
+    wrong[1] = poison
+    assert not Measurement(cube, (x,)).confirms(np.ones(3), [wrong], seed=0)
+
+
+def test_nothing_is_confirmed_across_a_kink() -> None:
+    x = np.array([1e-9, 1.0, -2.0])
+    measured = Measurement(lambda _ctx, x: np.abs(x), (x,))
+    assert not any(measured.confirms(np.ones(3), [np.sign(x)], seed=seed) for seed in range(50))

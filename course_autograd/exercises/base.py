@@ -60,6 +60,9 @@ class Case:
         The gradient of the output, of the output's shape.
     kind : str
         ``"smooth"``, ``"kink"`` or ``"graph"`` for operations; other exercises have their own.
+    secret : int
+        Seed of what the judge draws for itself, such as the directions along which a gradient is
+        confirmed. It never crosses to the other process.
     """
 
     facet: str
@@ -68,6 +71,7 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)
     upstream: Array | None = None
     kind: str = "smooth"
+    secret: int = 0
 
     def to_wire(self) -> Wire:
         """Return a JSON-able header and a list of arrays."""
@@ -260,6 +264,8 @@ class Finding:
         What could not be judged, and why; it counts as right.
     inputs : str
         The numbers of the case, if they are so few that it can be worked out on paper.
+    expected : plain data
+        What the answer was compared with; None where nothing was.
     """
 
     label: str
@@ -274,6 +280,7 @@ class Finding:
     stopped: bool = False
     doubts: tuple[str, ...] = ()
     inputs: str = ""
+    expected: Any = None
 
     @property
     def right(self) -> bool:

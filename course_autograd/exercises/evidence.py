@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from course_autograd.contract import unbroadcast
-from course_autograd.numeric import Array, Jacobian
+from course_autograd.numeric import Array, Jacobian, Measurement
 
 CLOSE = 1e-6  # relative: predictions are measured, and mistakes are never this close to each other
 
@@ -29,8 +29,8 @@ class Evidence:
         Whether it declares that it broadcasts.
     inputs, options, upstream
         The case.
-    measured : Jacobian
-        The derivative at the inputs.
+    measurement : Measurement
+        Of the declared forward rule at the inputs.
     raw, ones : sequence of (ndarray or None)
         What the rule returned, for `upstream` and for ones.
     """
@@ -41,9 +41,14 @@ class Evidence:
     inputs: Sequence[Array]
     options: Mapping[str, Any]
     upstream: Array
-    measured: Jacobian
+    measurement: Measurement
     raw: Sequence[Array | None]
     ones: Sequence[Array | None]
+
+    @property
+    def measured(self) -> Jacobian:
+        """The derivative at the inputs."""
+        return self.measurement.jacobian
 
     @cached_property
     def truth(self) -> tuple[Array, ...]:
@@ -53,7 +58,7 @@ class Evidence:
     @property
     def output(self) -> Array:
         """The value of the operation."""
-        return self.measured.output
+        return self.measurement.output
 
     @cached_property
     def local(self) -> tuple[Array, ...] | None:

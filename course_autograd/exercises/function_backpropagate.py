@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from course_autograd.domain import signs
 from course_autograd.exercises.base import CLEAN, Array, Case, Finding, Observation
 from course_autograd.exercises.functions import (
     FunctionExercise,
@@ -20,10 +21,15 @@ from course_autograd.exercises.functions import (
     explained,
     kind_of,
     near,
+    refuted,
 )
+from course_autograd.exercises.ruled_out import RuledOut
 from course_autograd.exercises.values import number_words, numbers_in_words, plain_answer
 
 Parents = Mapping[str, Sequence[str]]
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+NEAR = 1e-9  # no arithmetic of a dozen steps is farther off
 
 # facet: graphs as (node, parents) in order of computation.
 GRAPHS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -61,17 +67,13 @@ class Backpropagate(FunctionExercise):
         """Draw local derivatives for every graph, and new names for its nodes."""
         cases = []
         for facet, graph in GRAPHS:
-            letters = rng.permutation(list("abcdefghijklmnopqrstuvwxyz"))
-            named = {node: str(letter) for (node, _), letter in zip(graph, letters, strict=False)}
+            letters = rng.permutation(len(LETTERS))
+            named = {node: LETTERS[i] for (node, _), i in zip(graph, letters, strict=False)}
             order = [named[node] for node, _ in graph]
             parents = {named[node]: [named[one] for one in above] for node, above in graph}
-            local = {
-                node: [
-                    float(v)
-                    for v in rng.choice([-1, 1], len(above)) * rng.uniform(0.5, 2, len(above))
-                ]
-                for node, above in parents.items()
-            }
+            edges = (sum(map(len, parents.values())),)
+            drawn = iter((signs(rng, edges) * rng.uniform(0.5, 2, edges)).tolist())
+            local = {node: [next(drawn) for _ in above] for node, above in parents.items()}
             steps = "; ".join(f"{n} from {', '.join(p)}" for n, p in parents.items() if p)
             options = {"order": order, "parents": parents, "local": local}
             cases.append(Case(facet, f"the graph {steps}", options=options))
@@ -118,7 +120,7 @@ class Backpropagate(FunctionExercise):
                 yours, wanted = number_words(number), number_words(float(right))
                 facts.append(f"gradient of node {node}: yours {yours}, over all paths {wanted}")
         passed[case.facet] = not facts
-        fits, refuted = explained(np.array(numbers), graph.predictions(), 1e-9)
+        found = np.array(numbers)
         named: tuple[str, ...] = ()
         if left_out and left_out == len(facts):
             named = ("left_out",)
@@ -129,15 +131,17 @@ class Backpropagate(FunctionExercise):
         if "changed_inputs" in observation.flags:
             facts.append("your function changed the lists or dicts it was given")
             named = named or ("changed_saved",)
+        right = passed[case.facet]
         return Finding(
             case.label,
             passed,
             tuple(facts[:3]),
-            {} if passed[case.facet] or named else {"nodes": fits},
-            {"nodes": refuted} if passed[case.facet] else {},
+            {} if right or named else {"nodes": explained(found, graph.predictions(), NEAR)},
+            RuledOut({"nodes": refuted(found, graph.predictions, NEAR)} if right else {}),
             named,
             printed=observation.printed,
             inputs=_local_in_words(graph),
+            expected=truth,
         )
 
 

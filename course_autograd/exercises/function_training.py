@@ -94,7 +94,7 @@ class RegularisedHinge(FunctionExercise):
             yours, wanted = number_words(float(found)), number_words(hinge + lam * squares)
             facts.append(f"the value: yours {yours}, expected {wanted}")
             others = (squares**0.5, absolute, squares / W.size, float(np.sum(W)), -squares)
-            fits, _ = explained(
+            fits = explained(
                 found,
                 {
                     "unregularised": (np.array(hinge),),
@@ -147,7 +147,7 @@ class RegularisedHinge(FunctionExercise):
         if followed is None:
             return ("detached",)
         # With λ = 0 the second term says nothing, and two of the three are the same number.
-        return explained(followed, stayed, 1e-9)[0]
+        return explained(followed, stayed, 1e-9)
 
     def _terms(self, case: Case, W: Array) -> tuple[float, float, float]:
         """Return the hinge loss, the sum of squares of W and the sum of its absolute values."""
@@ -279,7 +279,7 @@ class TrainStep(FunctionExercise):
                 "wrong_direction": (start + lr * slope,),
                 "many_steps": (first - lr * gradient_at(first), start - 2 * lr * slope),
             }
-            ways_taken = explained(moved, ways, 1e-6)[0]
+            ways_taken = explained(moved, ways, 1e-6)
             # A fact that has a name comes before one that has none.
             place = 0 if ways_taken and not named else len(facts)
             facts.insert(place, "the parameters after one step are not where the gradient leads")
@@ -296,6 +296,7 @@ class TrainStep(FunctionExercise):
             tuple(facts),
             mistakes=tuple(named[:1]),
             printed=observation.printed,
+            expected=(loss_at(start), first, again),
         )
 
     def judge(self, case: Case, observation: Observation) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -99,11 +99,23 @@ def near(found: Any, truth: Any, tolerance: float = CLOSE) -> bool:
 
 def explained(
     found: Any, predictions: Mapping[str, tuple[Array, ...]], tolerance: float
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the mistakes that predict `found`, and those that predict something else."""
-    fits = tuple(
+) -> tuple[str, ...]:
+    """Return the mistakes that predict `found`."""
+    return tuple(
         key
         for key, several in predictions.items()
         if any(near(found, one, tolerance) for one in several)
     )
-    return fits, tuple(key for key in predictions if key not in fits)
+
+
+def refuted(
+    found: Any, predictions: Callable[[], Mapping[str, tuple[Array, ...]]], tolerance: float
+) -> Callable[[], tuple[str, ...]]:
+    """Return what works out the mistakes that predict something else than `found`."""
+
+    def work_out() -> tuple[str, ...]:
+        known = predictions()
+        fits = explained(found, known, tolerance)
+        return tuple(key for key in known if key not in fits)
+
+    return work_out

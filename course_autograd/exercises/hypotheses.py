@@ -11,7 +11,7 @@ The inputs are random, so an agreement to six digits in all of them is no accide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -290,32 +290,3 @@ def _predictions(e: Evidence, position: int) -> Iterator[tuple[str, str, Array]]
     for key, hypothesis in GENERAL:
         for note, prediction in hypothesis(e, position):
             yield key, note, prediction
-
-
-class RuledOut(Mapping[str, tuple[str, ...]]):
-    """For each right result, the mistakes that its values rule out; worked out when asked for.
-
-    They are only asked for where another result is wrong: trying every hypothesis takes longer
-    than all the rest of judging a right answer.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    results : mapping of str to int
-        Name of a result -> position of its input.
-    """
-
-    def __init__(self, evidence: Evidence, results: Mapping[str, int]) -> None:
-        self._evidence, self._results = evidence, results
-        self._known: dict[str, tuple[str, ...]] = {}
-
-    def __getitem__(self, result: str) -> tuple[str, ...]:
-        if result not in self._known:
-            self._known[result] = explain(self._evidence, self._results[result])[1]
-        return self._known[result]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._results)
-
-    def __len__(self) -> int:
-        return len(self._results)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from course_autograd.contract import conform
+from course_autograd.domain import signs
 from course_autograd.errors import GradientContractError
 from course_autograd.exercises.base import (
     CLEAN,
@@ -25,7 +27,7 @@ from course_autograd.exercises.base import (
     Trouble,
 )
 from course_autograd.exercises.evidence import Evidence
-from course_autograd.exercises.hypotheses import RuledOut, explain
+from course_autograd.exercises.hypotheses import explain
 from course_autograd.exercises.observe import (
     MOST,
     as_engine,
@@ -39,14 +41,14 @@ from course_autograd.exercises.observe import (
     snapshot,
     stopped,
 )
+from course_autograd.exercises.ruled_out import RuledOut
 from course_autograd.exercises.special import VALUES
 from course_autograd.exercises.values import number_words, numbers_in_words
 from course_autograd.mistakes import CATALOGUE
 from course_autograd.numeric import (
-    Jacobian,
+    Measurement,
     evaluate,
     in_hull,
-    jacobian,
     joined,
     nearby_gradients,
     nearby_jacobians,
@@ -91,7 +93,7 @@ class OperationExercise(Exercise):
         self.facets = ((FORWARD,) * operation.whole) + self.domain.facets + (CLEAN,)
         self.how = f"each with {SEEDS} seeds and random upstream gradients of both signs"
         self.names = input_names(operation)
-        self._around: dict[tuple[Any, ...], list[Jacobian]] = {}  # kinks, and what lies near them
+        self._around: dict[tuple[Any, ...], Array] = {}  # kinks, and what lies near them
 
     def find_answer(self, namespace: Mapping[str, Any]) -> Any | None:  # noqa: ARG002
         """Return the operation itself once a rule has been registered for it."""
@@ -342,11 +344,20 @@ class OperationExercise(Exercise):
             printed=observation.printed,
             doubts=tuple(doubts),
             inputs=self._numbers(case),
+            expected=self._expected(case, measured),
         )
 
-    def measure(self, case: Case) -> Jacobian:
-        """Measure the derivative of the declared forward rule at the inputs of a case."""
-        return jacobian(self.operation.declared_forward, case.arrays, case.options)
+    def measure(self, case: Case) -> Measurement:
+        """Return the derivative of the declared forward rule at the inputs of a case."""
+        return Measurement(self.operation.declared_forward, case.arrays, case.options)
+
+    def _expected(self, case: Case, measured: Measurement) -> tuple[Any, ...]:
+        """Return what a right answer had to agree with."""
+        if case.kind == "kink":
+            return (measured.output, *self.corners(case))
+        if measured.confirmed:
+            return measured.output, measured.confirmed
+        return measured.output, measured.jacobian.vjp(total_upstream(case))
 
     def corners(self, case: Case) -> list[Array]:
         """Return the gradients at smooth points around the inputs of a case.
@@ -392,7 +403,7 @@ class OperationExercise(Exercise):
         return keys
 
     def _told_by_value(
-        self, case: Case, observation: Observation, measured: Jacobian
+        self, case: Case, observation: Observation, measured: Measurement
     ) -> tuple[str, ...]:
         """Return the mistake behind a wrong value of forward."""
         found = observation.output
@@ -410,7 +421,7 @@ class OperationExercise(Exercise):
     def _value_is_right(
         self,
         observation: Observation,
-        measured: Jacobian,
+        measured: Measurement,
         facts: list[str],
         doubts: list[str],
     ) -> bool:
@@ -435,29 +446,35 @@ class OperationExercise(Exercise):
         self,
         case: Case,
         observation: Observation,
-        measured: Jacobian,
+        measured: Measurement,
         facts: list[str],
         doubts: list[str],
     ) -> list[int]:
         """Return the positions of the inputs whose gradient is wrong; add what was seen.
 
+        First along random directions; only what is not confirmed by them is measured in full.
         Entries that could not be measured well enough decide nothing, unless the answer is a
         subgradient: then it is right without any doubt.
         """
         if observation.error is not None:
             return []
         upstream = total_upstream(case)
+        given = [one for one in observation.gradients if one is not None]
+        fitting = [one.shape for one in given] == [array.shape for array in case.arrays]
+        if fitting and measured.confirms(upstream, given, case.secret):
+            return []
         wrong: list[int] = []
         unsure: list[str] = []
-        for i, truth in enumerate(measured.vjp(upstream)):
+        jacobian = measured.jacobian
+        for i, truth in enumerate(jacobian.vjp(upstream)):
             found = observation.gradients[i] if i < len(observation.gradients) else None
             if found is None or found.shape != truth.shape:
                 came = "nothing" if found is None else f"shape {found.shape}"
                 facts.append(f"gradient of {self.names[i]}: expected {truth.shape}, got {came}")
                 wrong.append(i)
                 continue
-            doubtful = measured.doubtful(upstream, i)
-            spot = worst_entry(found, truth, measured.tolerance(upstream, i), doubtful)
+            doubtful = jacobian.doubtful(upstream, i)
+            spot = worst_entry(found, truth, jacobian.tolerance(upstream, i), doubtful)
             if spot is not None:
                 facts.append(f"gradient of {self.names[i]}{spot}")
                 wrong.append(i)
@@ -478,7 +495,7 @@ class OperationExercise(Exercise):
         self,
         case: Case,
         observation: Observation,
-        measured: Jacobian,
+        measured: Measurement,
         wrong: list[int],
         error: Trouble | None,
     ) -> tuple[dict[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
@@ -498,15 +515,15 @@ class OperationExercise(Exercise):
             observation.raw,
             observation.ones,
         )
-        right: dict[str, int] = {}
+        ruled_out: dict[str, Callable[[], tuple[str, ...]]] = {}
         for i, name in enumerate(self.names):
-            found, truth = observation.raw[i], evidence.truth[i]
-            broken = error is not None and (found is None or found.shape != truth.shape)
+            found, shape = observation.raw[i], case.arrays[i].shape
+            broken = error is not None and (found is None or found.shape != shape)
             if i in wrong or broken:
                 fits[name], _ = explain(evidence, i)
             elif error is None:
-                right[name] = i
-        return fits, RuledOut(evidence, right)
+                ruled_out[name] = partial(_ruled_out, evidence, i)
+        return fits, RuledOut(ruled_out)
 
     def _judge_kink(
         self,
@@ -553,6 +570,10 @@ class OperationExercise(Exercise):
         return ()
 
 
+def _ruled_out(evidence: Evidence, position: int) -> tuple[str, ...]:
+    return explain(evidence, position)[1]
+
+
 def input_names(operation: type[Operation]) -> tuple[str, ...]:
     """Return the names of an operation's inputs, from its declared forward rule."""
     parameters = list(inspect.signature(operation.declared_forward).parameters.values())[1:]
@@ -565,7 +586,7 @@ def input_names(operation: type[Operation]) -> tuple[str, ...]:
 
 def draw_upstream(rng: np.random.Generator, shape: tuple[int, ...], sign: int) -> Array:
     """Draw an upstream gradient: never near 0 or ±1, and of both signs if there is room."""
-    sizes = rng.choice([-1.0, 1.0], shape) * np.where(
+    sizes = signs(rng, shape) * np.where(
         rng.random(shape) < 0.5, rng.uniform(0.3, 0.8, shape), rng.uniform(1.25, 2.2, shape)
     )
     flat = np.array(sizes, dtype=np.float64).ravel()

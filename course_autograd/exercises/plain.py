@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-DTYPES = ("float64", "int64", "bool")
+DTYPES = frozenset(np.dtype(name) for name in ("float64", "int64", "bool"))
 MAX_DEPTH = 6
 MAX_ITEMS = 2_000
 MAX_TEXT = 2_000
@@ -115,7 +115,7 @@ def checked_array(array: Any) -> Array:
     WireError
         If it is not.
     """
-    if type(array) is not np.ndarray or array.dtype.name not in DTYPES:
+    if type(array) is not np.ndarray or array.dtype not in DTYPES:
         raise WireError("expected an array of float64, int64 or bool")
     if array.size > MAX_ENTRIES:
         raise WireError("array too large")

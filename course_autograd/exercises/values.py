@@ -130,8 +130,14 @@ class ValuesExercise(Exercise):
         open_keys = [name for name in self.facets if observation.answers.get(name) is None]
         if open_keys:
             facts.append(f"not answered yet: {', '.join(open_keys)}.")
-        undone = len(open_keys) == len(self.facets)
-        return Finding(case.label, passed, tuple(facts), fits=fits, undone=undone)
+        return Finding(
+            case.label,
+            passed,
+            tuple(facts),
+            fits=fits,
+            undone=len(open_keys) == len(self.facets),
+            expected={key.name: key.truth() for key in self.keys},
+        )
 
 
 def plain_answer(value: Any) -> Answer:

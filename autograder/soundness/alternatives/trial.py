@@ -17,7 +17,7 @@ from course_autograd.exercises import Case, Exercise, find
 from course_autograd.exercises.base import Array
 from course_autograd.exercises.operation_exercise import OperationExercise
 from course_autograd.exercises.report import Report, score
-from course_autograd.numeric import Jacobian
+from course_autograd.numeric import Measurement
 
 CHUNK = 20  # seeds; fixed, so that the work is cut the same way on every machine
 Questions = list[tuple[int, list[Case]]]
@@ -71,10 +71,10 @@ class MeasuredOnce(OperationExercise):
 
     def __init__(self, exercise: OperationExercise) -> None:
         super().__init__(exercise.operation)
-        self._measured: dict[int, tuple[Case, Jacobian]] = {}
+        self._measured: dict[int, tuple[Case, Measurement]] = {}
         self._corners: dict[int, tuple[Case, list[Array]]] = {}
 
-    def measure(self, case: Case) -> Jacobian:
+    def measure(self, case: Case) -> Measurement:
         """Return the derivative at the inputs of a case, measured the first time."""
         if id(case) not in self._measured:  # the case is kept, so that its id stays its own
             self._measured[id(case)] = (case, super().measure(case))
