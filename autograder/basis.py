@@ -68,13 +68,20 @@ def basis_of(
     assignment: str, course: Course = COURSE, limits: Limits | None = None, level: str = ""
 ) -> Basis:
     """Return what verdicts on `assignment` rest on here and now."""
-    own = _hash((course.assignment(assignment), course.source(assignment)), course.root)
+    own = _hash(_exercises(assignment, course), course.root)
     return Basis(
         exercise_set=hashlib.sha256(f"{own} {_hash_of_package()}".encode()).hexdigest(),
         grader=_hash_of_grader(),
         level=level,
         limits=asdict(limits or Limits()),
     )
+
+
+def _exercises(assignment: str, course: Course) -> tuple[Path, ...]:
+    """Return the files of an assignment: as released, its text source, and the reference."""
+    reference = course.reference(assignment)
+    files = course.assignment(assignment), course.source(assignment)
+    return (*files, reference) if reference.is_file() else files
 
 
 @cache

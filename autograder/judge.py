@@ -15,6 +15,7 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -247,7 +248,7 @@ class Judge(Closing):
     def _reference(self, asked: Plan, kept: Kept) -> Child:
         if (asked.name, kept) in self._references:
             return self._references[asked.name, kept]
-        path = self.course.source(asked.name)
+        path = self._newest_reference(asked.name)
         solutions = solution_cells(path)
         cells = [*asked.setup]
         cells += [
@@ -271,6 +272,17 @@ class Judge(Closing):
                 f"{path.name}: the cell {cells[index].grade_id} fails: {trouble['message']}."
             )
         return child
+
+    def _newest_reference(self, assignment: str) -> Path:
+        """Return the notebook built from the text source, unless the source is newer.
+
+        They say the same, and the notebook is read 50 times as fast.
+        """
+        source, built = self.course.source(assignment), self.course.reference(assignment)
+        try:
+            return built if built.stat().st_mtime_ns >= source.stat().st_mtime_ns else source
+        except FileNotFoundError:
+            return source
 
     def _forget(self, assignment: str, kept: Kept) -> None:
         child = self._references.pop((assignment, kept), None)

@@ -2,10 +2,10 @@
 
 nbgrader hands a whole run over in one documented place, its exporter (``exporter_class``): made
 once, before anything is copied or saved. There submissions are taken in. Then, for each of them,
-come nbgrader's own steps with two of ours among them: `RepairSubmission` before everything else,
-and `JudgeSubmission` in place of the step that would execute the notebook. nbgrader's
-``SaveAutoGrades`` stays, and finds in every check cell exactly one result: the score as the text
-of a Python float, beside the explanation as HTML.
+come nbgrader's own steps on the notebook that the pool has repaired, with two of ours among them:
+`RepairSubmission`, which says what was mended, and `JudgeSubmission` in place of the step that
+would execute the notebook. nbgrader's ``SaveAutoGrades`` stays, and finds in every check cell
+exactly one result: the score as the text of a Python float, beside the explanation as HTML.
 
 A submission that cannot be read, or on which the grader itself fails, gets no grade. It is named
 with its reason at once, again at the end of the run, and in ``not_graded.jsonl``; the exit status
@@ -15,6 +15,7 @@ is not 0, and nobody else is affected.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import nbgrader.preprocessors
 from nbconvert.exporters import NotebookExporter
 from nbgrader.api import Gradebook
@@ -34,15 +36,15 @@ from traitlets.config import Configurable
 
 from autograder import build, feedback
 from autograder.bench import Bench, HandedIn
-from autograder.cells import Notebook, parse_notebook, printable, read_notebook
+from autograder.cells import Notebook, parse_notebook, printable
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
 from autograder.gradebook import agrees, kept_open
-from autograder.intake import Intake, as_node, node_of
+from autograder.intake import Intake, node_of
 from autograder.judge import TrustedSideError, plan
 from autograder.process import Limits
 from autograder.records import Records
-from autograder.repair import KEY, plain_cell, read_released, repair
+from autograder.repair import KEY, plain_cell, read_released
 from autograder.sandbox import probe, require
 from autograder.verdict import Verdict
 from autograder.worker import OURS, Graded, Settings, digest_of_cells
@@ -106,6 +108,7 @@ class Run:
         self.refused: dict[str, str] = {}
         self._released: dict[str, Any] | None = None
         self._intake: Intake | None = None
+        self._taken: tuple[str, Graded] | None = None
 
     @property
     def intake(self) -> Intake:
@@ -208,8 +211,8 @@ class Run:
         new, old = stamp(folder), stamp(done)
         return new is not None and old is not None and new > old
 
-    def graded(self, student: str, notebook: Notebook) -> Graded:
-        """Return what the pool found about a submission; `notebook` is what is to be saved.
+    def take(self, student: str) -> Graded:
+        """Return what the pool found about a submission, with the repaired notebook.
 
         Raises
         ------
@@ -222,6 +225,22 @@ class Run:
         if graded.verdict is None:
             reason = graded.reason.removeprefix(f"{OURS}: ")
             raise (TrustedSideError if graded.ours else NotANotebookError)(reason)
+        self._taken = student, graded
+        return graded
+
+    def graded(self, student: str, notebook: Notebook) -> Graded:
+        """Return the verdict on a submission; `notebook` is what is to be saved.
+
+        Raises
+        ------
+        NotANotebookError, TrustedSideError
+            If there is no verdict. The text says why.
+        """
+        assert self.bench is not None
+        taken, graded = self._taken or ("", None)
+        if taken != student or graded is None:
+            graded = self.take(student)
+        self._taken = None
         if digest_of_cells(notebook) != graded.notebook:
             graded = self.bench.judge_as_it_is(graded, notebook)
         return graded
@@ -298,29 +317,38 @@ class _WithoutTracebacks(logging.Filter):
 
 
 class SubmissionExporter(NotebookExporter):
-    """nbconvert's notebook exporter, which reads submissions with our reader."""
+    """nbconvert's notebook exporter, for submissions that the pool has read and repaired.
 
-    optimistic_validation = True  # the notebook is checked as a whole, not after every step
+    nbgrader converts every submission twice: what the first time gives is written, read and
+    checked again. Here it is kept in between, and nothing is copied: nobody else holds it.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self.run: Run | None = None
+        self._between: tuple[str, Any] | None = None
         if isinstance(self.parent, Autograde):
             self.run = Run(self.parent)
             self.run.begin()
 
     def from_filename(self, filename: str, resources: Any = None, **options: Any) -> Any:
-        """Read and convert one notebook of the run; on failure, report it and go on."""
+        """Convert one notebook of the run; on failure, report it and go on."""
         if self.run is None or resources is None:
             return super().from_filename(filename, resources, **options)
         student = resources["nbgrader"]["student"]
+        path = Path(filename)
+        resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
         try:
-            if not self._was_handed_in(Path(filename), resources):
+            if self._was_handed_in(path, resources):
+                node = node_of(self.run.take(student).content)
+                text, resources = self._converted(node, resources)
+                self._between = text, node
+            elif self._between is not None and self._between[0] == path.read_text("utf-8"):
+                node, self._between = self._between[1], None
+                text, resources = self._converted(node, resources)
+            else:
                 return super().from_filename(filename, resources, **options)
-            path = Path(filename)
-            resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
-            node = as_node(read_notebook(path))
-            return self.from_notebook_node(node, resources, **options)  # type: ignore[no-untyped-call]
+            return text, resources
         except OperationalError:
             self.run.refuse(student, "the grade book could not be written (is it in use?).")
             raise
@@ -335,6 +363,15 @@ class SubmissionExporter(NotebookExporter):
             )
             self.run.log.exception("%s: unexpected failure", student)
         raise NotGradedError(student) from None
+
+    def _converted(self, node: Any, resources: Any) -> tuple[str, Any]:
+        """Run the steps on a notebook, in place; return its text, too."""
+        resources = self._init_resources(resources)  # type: ignore[no-untyped-call]
+        for step in self._preprocessors:
+            node, resources = step(node, resources)
+        resources["output_suffix"] = ".nbconvert"
+        nbformat.validate(node, relax_add_props=True)
+        return f"{json.dumps(node, ensure_ascii=False, indent=1, sort_keys=True)}\n", resources
 
     def _was_handed_in(self, path: Path, resources: Any) -> bool:
         """Whether this is the file handed in, and not the one nbgrader wrote from it."""
@@ -359,26 +396,20 @@ def run_of(step: Any) -> Run:
 
 
 class RepairSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
-    """Write the submission anew, against the released notebook, before nbgrader looks at it."""
+    """Say what was mended: the pool has written the submission anew from the released notebook."""
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
-        """Repair one notebook; what was mended goes into its metadata."""
-        run = run_of(self)
-        mended = repair(parse_notebook(nb), run.released)
-        sentences = list(mended.sentences)
-        name = run.intake.renamed.get(resources["nbgrader"]["student"])
-        if name is not None:
-            sentences.insert(0, f"The file was named '{name}'; it was graded as {run.name}.ipynb.")
-        for sentence in sentences:
+        """Say what was mended in one notebook; it stands in its metadata."""
+        run_of(self)
+        for sentence in nb.metadata[KEY]["repairs"]:
             self.log.info("%s: repaired: %s", resources["nbgrader"]["student"], sentence)
-        mended.content["metadata"][KEY]["repairs"] = sentences
-        return node_of(mended.content), resources
+        return nb, resources
 
 
 class _WhereNeeded(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
     """One of nbgrader's steps, left out where it could not change anything.
 
-    `RepairSubmission` has written every cell anew from the released notebook. Where the grade book
+    The pool has written every cell anew from the released notebook. Where the grade book
     knows that same notebook, nbgrader's looking up and checking of each cell finds nothing.
     """
 
