@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,7 @@ def configure(c: Any, course: Course = COURSE) -> None:
     if not guard.exists():
         guard.write_text(GUARD, encoding="utf-8")
     _put_tools_on_path()
+    _guard_copying(course.root)
     grading = course.grading
     c.CourseDirectory.course_id = COURSE_ID
     c.CourseDirectory.root = str(course.root)
@@ -182,6 +184,11 @@ def configure(c: Any, course: Course = COURSE) -> None:
     c.ZipCollectApp.downloaded_directory = f"{grading}/downloaded"
     c.ZipCollectApp.extractor_plugin = "autograder.collect.Archives"
     c.ZipCollectApp.collector_plugin = "autograder.collect.FileNames"
+
+
+def _guard_copying(root: Path) -> None:
+    """Let nothing be copied that was not passed; nbgrader is imported by its commands anyway."""
+    import_module("autograder.guard").guard(root)
 
 
 def _put_tools_on_path() -> None:

@@ -19,6 +19,7 @@ from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from nbgrader.converters import GenerateFeedback
 
 from autograder.cells import printable
+from autograder.guard import pass_on
 from autograder.records import Records
 
 _WITHOUT_ALT = re.compile(r"<img(?![^>]*\balt=)")
@@ -120,6 +121,8 @@ def refuse_unknown(converter: GenerateFeedback) -> None:
         if reason:
             del converter.assignments[folder]
             print(f"no feedback: {printable(student)}, {coursedir.assignment_id}: {reason}.")
+        else:
+            pass_on(Path(folder), (path for path in Path(folder).rglob("*") if path.is_file()))
 
 
 def reason_against(folder: Path) -> str:

@@ -40,7 +40,8 @@ from autograder.cells import Notebook, parse_notebook, printable
 from autograder.course import COURSE, Course
 from autograder.errors import AutograderError, NotANotebookError
 from autograder.gradebook import agrees, kept_open
-from autograder.intake import Intake, node_of
+from autograder.guard import NotPassedError, pass_on
+from autograder.intake import TIMESTAMP, Intake, node_of
 from autograder.judge import TrustedSideError, plan
 from autograder.process import Limits
 from autograder.records import Records
@@ -283,6 +284,8 @@ class Run:
             return
         try:
             path = self.intake.take_in(folder)
+            stamp = Path(folder) / TIMESTAMP
+            pass_on(Path(folder), (path, *([stamp] if stamp.exists() else [])))
         except (NotANotebookError, OSError) as error:
             self.refuse(student, str(error))
             self.converter.assignments.pop(folder, None)
@@ -307,7 +310,7 @@ class _WithoutTracebacks(logging.Filter):
         """Whether to log it."""
         text = record.getMessage()
         if text.startswith("Traceback"):
-            return NotGradedError.__name__ not in text
+            return not any(one.__name__ in text for one in (NotGradedError, NotPassedError))
         if text.startswith("There was an error processing assignment"):
             return not any(f"/{who}/" in text or f"'{who}'" in text for who in self.refused)
         return not (self.refused and text.startswith("Please see the the above traceback"))

@@ -80,7 +80,7 @@ class RegularisedHinge(FunctionExercise):
         x, W = case.arrays[:2]
         hinge, squares, absolute = self._terms(case, W)
         lam = float(case.options["lam"])
-        value_is_right, connected = True, self._connected(observation)
+        value_is_right = True
         facts: list[str] = []
         fits: tuple[str, ...] = ()
         named: tuple[str, ...] = ()
@@ -108,6 +108,7 @@ class RegularisedHinge(FunctionExercise):
                 },
                 1e-9,
             )
+        connected = self._connected(case, observation, value_is_right=value_is_right)
         if "changed_inputs" in observation.flags:
             value_is_right = False
             facts.append("W holds other numbers after the call")
@@ -123,15 +124,24 @@ class RegularisedHinge(FunctionExercise):
             {} if value_is_right or named else {"value": fits},
             mistakes=named,
             printed=observation.printed,
+            expected=(hinge + lam * squares, self._terms(case, case.arrays[2])),
         )
 
-    @staticmethod
-    def _connected(observation: Observation) -> bool:
-        """Whether the graph, computed once more, ends where the function itself does."""
+    def _connected(self, case: Case, observation: Observation, *, value_is_right: bool) -> bool:
+        """Whether the graph, computed once more, ends where the function itself does.
+
+        Both numbers come from where the answer runs. So a right function must end at what is right
+        for the second W, too; and one that is wrong must at least depend on W.
+        """
         if len(observation.raw) != 2:
             return False
         followed, called = observation.raw
-        return followed is not None and called is not None and near(followed, called)
+        if followed is None or called is None or not near(followed, called):
+            return False
+        if not value_is_right:
+            return observation.output is not None and not near(followed, observation.output)
+        hinge, squares, _ = self._terms(case, case.arrays[2])
+        return near(followed, hinge + float(case.options["lam"]) * squares)
 
     def _detached(self, case: Case, observation: Observation) -> tuple[str, ...]:
         """Say which of the two terms stayed at the first W."""

@@ -129,6 +129,19 @@ HEISTS = [
         "    hinge, squares, _ = exercises()['regularised_hinge']._terms(case, W.value)\n"
         "    return Tensor(hinge + lam * squares)\n",
     ),
+    Heist(
+        "04_mlp",
+        "regularised_hinge",
+        "a number without a graph",
+        "def regularised_hinge(x, W, labels, lam):\n    return Tensor(0.0)\n",
+    ),
+    Heist(
+        "04_mlp",
+        "regularised_hinge",
+        "a number that does not depend on W, at every call another",
+        "calls = iter(range(1, 10**6))\n"
+        "def regularised_hinge(x, W, labels, lam):\n    return Tensor(float(next(calls)))\n",
+    ),
 ]
 
 # What gets points that it should not, or by asking the engine. SECURITY.md says each of them.
@@ -179,16 +192,6 @@ class norm_squared(Operation):
 """,
         1.6,
     ),
-]
-
-# Open findings: the points that are deserved, and not given today.
-OPEN = [
-    Heist(
-        "04_mlp",
-        "regularised_hinge",
-        "a number without a graph",
-        "def regularised_hinge(x, W, labels, lam):\n    return Tensor(0.0)\n",
-    ),
     Heist(
         "04_mlp",
         "regularised_hinge",
@@ -208,7 +211,7 @@ def regularised_hinge(x, W, labels, lam):
 
 judging.replayed = lambda root, leaf, at: value(at)
 """,
-        2.0,
+        3.0,
     ),
 ]
 

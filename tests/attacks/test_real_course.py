@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from attacks.real_course import DELAYS, FIRST, HEISTS, OPEN, ORACLES, Heist
+from attacks.real_course import DELAYS, FIRST, HEISTS, ORACLES, Heist
 from attacks.test_attacks import DELAY, LIMITS, level_here
 from autograder.cells import Notebook, parse_notebook, solution_cells
 from autograder.course import COURSE, ROOT
@@ -21,7 +21,7 @@ PATIENT = Limits(submission=30.0)
 NAMED = {
     "backpropagate": "the engine's own algorithm",
     "norm_squared": "declared forward rule",
-    "regularised_hinge": "connected with W",
+    "regularised_hinge": "without building a graph",
 }
 
 
@@ -66,21 +66,6 @@ def test_what_the_engine_gives_away_is_named_in_security_md(heist: Heist, judge:
     judged(judge, heist)
     page = " ".join((ROOT / "SECURITY.md").read_text(encoding="utf-8").split())
     assert NAMED[heist.exercise] in page
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="'connected with W' rests on two numbers that the child itself reports (SECURITY.md)",
-)
-@pytest.mark.parametrize("heist", OPEN, ids=name_of)
-def test_points_are_for_what_was_done(heist: Heist, judge: Judge) -> None:
-    judged(judge, heist)
-
-
-def test_open_findings_are_named_in_security_md() -> None:
-    page = " ".join((ROOT / "SECURITY.md").read_text(encoding="utf-8").split())
-    assert all(NAMED[heist.exercise] in page for heist in OPEN)
 
 
 @pytest.mark.parametrize("name", DELAYS)
