@@ -19,6 +19,7 @@ from typing import Any
 
 from autograder.cells import Cell, Notebook, parse_notebook
 from autograder.errors import NotANotebookError
+from autograder.names import with_names
 
 WIDEST = 200  # characters in a line of a student's text
 KEY = "course_autograd"  # our place in a notebook's metadata
@@ -77,10 +78,11 @@ def require_own(notebook: Notebook, released: Mapping[str, Any], assignment: str
     NotANotebookError
         With one plain sentence.
     """
-    if not overlap(notebook, released):
+    if not overlap(with_names(notebook, released), released):
         raise NotANotebookError(
             f"no cell carries a name of the assignment {assignment}: either it is another "
-            "notebook, or the program it was saved with has removed all cell metadata."
+            "notebook, or the program it was saved with has removed all names, and the cells are "
+            "too much changed to find them again."
         )
 
 
@@ -99,7 +101,13 @@ def repair(notebook: Notebook, released: Mapping[str, Any]) -> Repaired:
     Repaired
     """
     mending = _Mending(released)
-    for cell in notebook:
+    found = with_names(notebook, released)
+    if found is not notebook:
+        mending.say(
+            "The program this notebook was saved with had removed the names of all cells; they "
+            "were found again by text and order."
+        )
+    for cell in found:
         mending.take(cell)
     mending.put_back()
     kernel = released["metadata"].get("kernelspec")

@@ -80,7 +80,7 @@ def room(course):
     room.hand_in("x_list", b"[]")
     room.hand_in("x_utf16", solved().text().encode("utf-16"))
     room.hand_in("x_deep", b"[" * 200_000)
-    room.hand_in("x_stripped", stripped(solved()))
+    room.hand_in("stripped", stripped(solved()))
     room.hand_in("x_other_file", b"{ no", "something.ipynb")
     (room.folder / "x_no_notebook" / ASSIGNMENT).mkdir(parents=True)
     secret = course.root / "secret.txt"
@@ -125,6 +125,7 @@ GRADED = {
     "two_files": FULL,
     "format_3": FULL,
     "html": FULL,
+    "stripped": FULL,
     "linked_extra": FULL,
     "capitals": FULL,
     "one_long_line": FULL,
@@ -137,7 +138,6 @@ REFUSED = {
     "x_list": "is no notebook",
     "x_utf16": "not UTF-8",
     "x_deep": "cannot be read",
-    "x_stripped": "removed all cell metadata",
     "x_other_file": "there is no notebook 01_chain_rule.ipynb",
     "x_no_notebook": "holds no notebook",
     "x_linked": "is a link",

@@ -9,7 +9,7 @@ import pytest
 from nbconvert import HTMLExporter
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum
-from small_course import ASSIGNMENT, Submission, small_course
+from small_course import ASSIGNMENT, POINTS, Submission, small_course
 
 from autograder.cells import parse_notebook
 from autograder.errors import NotANotebookError
@@ -271,9 +271,60 @@ def test_notebooks_are_known_by_their_cells(submission, released):
     assert overlap(submission.notebook(), released) == 6
     for cell in submission.cells:
         cell["metadata"] = {}
+        cell["source"] = "x = 1"
     assert overlap(submission.notebook(), released) == 0
-    with pytest.raises(NotANotebookError, match="removed all cell metadata"):
+    with pytest.raises(NotANotebookError, match="removed all names"):
         require_own(submission.notebook(), released, ASSIGNMENT)
+
+
+# --- names that a program has removed --------------------------------------------------------
+
+
+def without_names(submission: Submission) -> Submission:
+    for cell in submission.cells:
+        cell["metadata"] = {}
+    return submission
+
+
+def answers(made: Repaired) -> dict[str, str]:
+    return {cell.name: cell.source for cell in made.notebook.by_role("solution")}
+
+
+def test_answers_are_found_again_by_their_place(submission, released):
+    before = {name: submission.cells[submission.index(name)]["source"] for name in POINTS}
+    made = mended(without_names(submission), released)
+    assert answers(made) == before
+    assert made.sentences == (
+        "The program this notebook was saved with had removed the names of all cells; they were "
+        "found again by text and order.",
+    )
+
+
+def test_an_answer_among_cells_of_ones_own_is_found_by_its_likeness(submission, released):
+    submission.insert("mul", "scratch = [1, 2]").insert("check-mul", "print(scratch)")
+    made = mended(without_names(submission), released)
+    assert answers(made)["mul"] == submission.solutions["mul"]
+
+
+def test_what_was_not_written_and_what_is_missing_is_told_apart(course, released):
+    untouched = Submission(course).solve("mul").delete("power")
+    made = mended(without_names(untouched), released)
+    assert set(answers(made)) == {"by_hand", "mul"}
+    assert "The answer cell of power is missing." in made.sentences
+
+
+def test_with_too_little_of_what_was_handed_out_nothing_is_guessed(submission, released):
+    for name in ("setup", "check-mul", "check-power", "check-by_hand"):
+        submission.delete(name)
+    with pytest.raises(NotANotebookError, match="removed all names"):
+        require_own(without_names(submission).notebook(), released, ASSIGNMENT)
+
+
+def test_a_single_name_that_is_left_keeps_the_others_from_being_guessed(submission, released):
+    kept = submission.cells[submission.index("mul")]["metadata"]
+    without_names(submission).cells[0]["metadata"] = kept
+    made = repair(submission.notebook(), released)
+    assert not any("found again" in sentence for sentence in made.sentences)
 
 
 def test_what_goes_to_nbgrader_has_the_cells_of_the_file(submission):
