@@ -13,6 +13,7 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from nbgrader.utils import unzip
@@ -25,7 +26,24 @@ JUNK = ("__MACOSX", "._", ".ipynb_checkpoints")
 
 
 class Archives(ExtractorPlugin):  # type: ignore[misc]  # nbgrader has no types
-    """nbgrader's extractor, which goes on when an archive is broken."""
+    """nbgrader's extractor, which goes on when an archive is broken.
+
+    Raises
+    ------
+    SystemExit
+        If there is no such assignment: nbgrader itself would say that a folder is missing, and end
+        as if all were well.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        coursedir = self.parent.coursedir
+        names = Course(Path(coursedir.root)).names()
+        if coursedir.assignment_id not in names:
+            raise SystemExit(
+                f"zip_collect: there is no assignment '{coursedir.assignment_id}'. "
+                f"There are: {', '.join(names) or 'none'}."
+            )
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
         """Unpack archives and copy other files from one folder to another."""

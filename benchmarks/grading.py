@@ -1,6 +1,7 @@
 """Grading a class: stock nbgrader against our plug-in, our command, and the judging alone.
 
     python -m benchmarks.grading [--students N] [--rounds R]
+    python -m benchmarks.grading --growth
 
 The stock course is the same assignment: the same notebooks, whose check cells call ``check(...)``
 in the kernel as ordinary autograded tests, by unmodified ``nbgrader autograde`` and ``nbgrader
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import psutil
 from nbgrader.api import Gradebook
 
 from autograder.cells import Cell, Notebook, read_notebook, solution_cells
@@ -266,6 +268,31 @@ def hostile_delay() -> float:
             return time.perf_counter() - begun - limits.submission
 
 
+def growth(sizes: list[int], jobs: int) -> None:
+    """Print how time and memory grow with the class."""
+    print(
+        f"| submissions | judging alone, {jobs} jobs | a submission | the workers' memory | `grade` |"
+    )
+    print("|---|---|---|---|---|")
+    for students in sizes:
+        with tempfile.TemporaryDirectory(prefix="grading-") as base:
+            ours = our_course(Path(base, "ours"), students)
+            paths = sorted((ours / "grading" / "submitted").glob(f"*/{NAME}/{NAME}.ipynb"))
+            begun = time.perf_counter()
+            with Pool(Settings(COURSE, display=False), jobs) as pool:
+                for _ in pool.results(Task(path, NAME) for path in paths):
+                    pass
+                seconds = time.perf_counter() - begun
+                largest = max(psutil.Process(pid).memory_info().rss for pid in pool.pids())
+            words = ("-m", "autograder", "grade", NAME, "--jobs", str(jobs))
+            whole = command(ours, sys.executable, *words)
+        print(
+            f"| {students} | {seconds:.1f} s | {1e3 * seconds / students:.0f} ms | "
+            f"{largest / 1e6:.0f} MB | {whole:.1f} s |",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.grading", description=__doc__)
@@ -273,7 +300,11 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--growth", action="store_true", help="10, 100 and 1,000 submissions")
     args = parser.parse_args()
+    if args.growth:
+        growth([10, 100, 1000], args.jobs)
+        return
     if args.students < 1 or args.rounds < 1 or args.jobs < 1:
         parser.error("--students, --rounds and --jobs are positive numbers.")
     total, own, cases = one_verdict(20)

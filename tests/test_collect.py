@@ -111,3 +111,18 @@ def test_zip_collect_brings_everything_in_and_names_what_it_leaves_out(course: C
         "gus_broken.zip: not collected, the archive is broken",
     ):
         assert sentence in done.stderr
+
+
+def test_a_mistyped_assignment_ends_with_what_there_is(course: Course) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("nbgrader"), "zip_collect", "01_chain_rul"],
+        cwd=course.root,
+        env={"HOME": str(course.root), "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "there is no assignment '01_chain_rul'. There are: 01_chain_rule" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from class_room import ClassRoom
 from nbgrader.converters import Autograde
-from small_course import ASSIGNMENT, Submission, small_course
+from small_course import ASSIGNMENT, POINTS, Submission, small_course
 
 from autograder.guard import NotPassedError, pass_on, require_passed
 from autograder.plugin import SubmissionExporter
@@ -101,11 +101,21 @@ def test_nobody_else_is_affected(room):
     room.hand_in("ben", Submission(room.course).solve())
     room.config.Autograde.exporter_class = after_intake(another_notebook)
     assert not room.autograde()
-    assert room.scores()["ben"] == sum(
-        cell["metadata"]["nbgrader"]["points"]
-        for cell in Submission(room.course).cells
-        if cell["metadata"].get("nbgrader", {}).get("grade")
+    assert room.scores()["ben"] == sum(POINTS.values())
+
+
+def test_a_class_whose_files_all_have_another_ending_is_graded(room):
+    (room.folder / "ana" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb").rename(
+        room.folder / "ana" / ASSIGNMENT / f"{ASSIGNMENT}.IPYNB"
     )
+    assert room.autograde()
+    assert room.scores() == {"ana": sum(POINTS.values())}
+
+
+def test_a_class_without_any_notebook_is_named_one_by_one(room, capsys):
+    (room.folder / "ana" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb").unlink()
+    assert not room.autograde()
+    assert "not graded: ana" in capsys.readouterr().out
 
 
 def test_a_mark_holds_for_the_bytes_that_were_passed(tmp_path):
