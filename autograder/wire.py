@@ -34,6 +34,8 @@ Array = npt.NDArray[Any]
 MARK = b"CAg1"
 PREFIX = struct.Struct("<4sIQ")
 DTYPES = {"float64": "<f8", "float32": "<f4", "int64": "<i8", "int32": "<i4", "bool": "|b1"}
+NAMES = {np.dtype(name): name for name in DTYPES}  # looking a name up in NumPy takes much longer
+SIZES = {code: np.dtype(code).itemsize for code in DTYPES.values()}
 MAX_AXES = 8
 MAX_DEPTH = 24
 CHUNK = 1 << 16
@@ -107,14 +109,16 @@ def pack(header: Mapping[str, Any], arrays: Sequence[Any] = ()) -> bytes:
     described, parts = [], []
     for given in arrays:
         array = np.asarray(given)
-        name = array.dtype.name
-        if name not in DTYPES or array.ndim > MAX_AXES:
+        name = NAMES.get(
+            array.dtype.newbyteorder("=") if array.dtype.byteorder == ">" else array.dtype
+        )
+        if name is None or array.ndim > MAX_AXES:
             raise ProtocolError(
                 f"an array of dtype {array.dtype} and {array.ndim} axes cannot be sent; "
                 f"expected one of {', '.join(DTYPES)}."
             )
         described.append({"dtype": name, "shape": list(array.shape)})
-        parts.append(np.ascontiguousarray(array, dtype=DTYPES[name]).tobytes())
+        parts.append(array.astype(DTYPES[name], copy=False).tobytes())
     try:
         text = json.dumps({**header, "arrays": described}, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -264,7 +268,7 @@ def array_shapes(
             raise ProtocolError("a shape is made of whole numbers from 0.")
         code = DTYPES[dtype]
         count = math.prod(shape)
-        itemsize = np.dtype(code).itemsize
+        itemsize = SIZES[code]
         # NumPy takes the product of all axes but those of length 0, and must not overflow.
         if math.prod(length or 1 for length in shape) * itemsize > size.body:
             raise ProtocolError(f"an array of shape {tuple(shape)} is too large.")

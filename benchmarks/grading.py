@@ -270,9 +270,7 @@ def hostile_delay() -> float:
 
 def growth(sizes: list[int], jobs: int) -> None:
     """Print how time and memory grow with the class."""
-    print(
-        f"| submissions | judging alone, {jobs} jobs | a submission | the workers' memory | `grade` |"
-    )
+    print(f"| submissions | judging alone, {jobs} jobs | each | a worker's memory | `grade` |")
     print("|---|---|---|---|---|")
     for students in sizes:
         with tempfile.TemporaryDirectory(prefix="grading-") as base:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from course_autograd.contract import conform, describe
 from course_autograd.errors import (
     NoGraphError,
     NotScalarError,
+    OptionError,
     ShapeError,
     UndoneExerciseError,
     ValueTypeError,
@@ -330,7 +331,15 @@ class Tensor:
         return apply(OPERATORS["negate"], (self,))
 
     def __pow__(self, exponent: float) -> Tensor:
+        if type(exponent) in (int, float) and exponent == 0:
+            return self * 0.0 + 1.0  # the power rule would give 0 x^-1, which is no number at 0
         return apply(OPERATORS["power"], (self,), {"exponent": exponent})
+
+    def __rpow__(self, base: object) -> NoReturn:
+        raise OptionError(
+            f"power: expected a tensor to the power of a constant, got {type(base).__name__} ** "
+            "Tensor. Write ops.exp(x * np.log(base))."
+        )
 
     def __getitem__(self, index: Any) -> Tensor:
         return apply(OPERATORS["getitem"], (self,), {"index": index})

@@ -180,7 +180,7 @@ def float_array(value: Any) -> Array | None:
         array = np.asarray(value)
         if array.dtype.kind not in "fiub" or array.size > MAX_RAW:
             return None
-        return plain_array(array).astype(np.float64)
+        return plain_array(array).astype(np.float64, copy=False)
     except Exception:  # whatever a foreign object does when it is asked for its numbers
         return None
 

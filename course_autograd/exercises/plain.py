@@ -33,7 +33,7 @@ def plain_array(value: Any) -> Array:
     array = np.array(value, subok=False)
     if array.dtype.kind == "b":
         return array
-    return array.astype(np.int64 if array.dtype.kind in "iu" else np.float64)
+    return array.astype(np.int64 if array.dtype.kind in "iu" else np.float64, copy=False)
 
 
 def pack(value: Any, arrays: list[Array]) -> Any:
