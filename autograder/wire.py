@@ -38,6 +38,7 @@ NAMES = {np.dtype(name): name for name in DTYPES}  # looking a name up in NumPy 
 SIZES = {code: np.dtype(code).itemsize for code in DTYPES.values()}
 MAX_AXES = 8
 MAX_DEPTH = 24
+NO_BRACKETS = bytes(sign for sign in range(256) if sign not in b"[]{}")
 CHUNK = 1 << 16
 
 
@@ -226,6 +227,34 @@ def parse_header(data: bytes) -> dict[str, Any]:
         header = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"the header is not JSON: {error}") from error
+    if not _is_shallow(data):
+        _require_shallow(header)
+    if not isinstance(header, dict):
+        raise ProtocolError("the header is not a JSON object.")
+    return header
+
+
+def _is_shallow(data: bytes) -> bool:
+    """Whether brackets alone tell that JSON is nested no more than `MAX_DEPTH` levels deep.
+
+    Where they stand in texts, too, they may not tell.
+    """
+    brackets = data.translate(bytes.maketrans(b"{}", b"[]"), NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b"")  # the innermost level
+        if not brackets:
+            return True
+    return False
+
+
+def _require_shallow(header: Any) -> None:
+    """Walk through all levels.
+
+    Raises
+    ------
+    ProtocolError
+        If there are more than `MAX_DEPTH`.
+    """
     level, depth = [header] if isinstance(header, dict | list) else [], 1
     while level:
         if depth > MAX_DEPTH:
@@ -233,9 +262,6 @@ def parse_header(data: bytes) -> dict[str, Any]:
         children = (one.values() if type(one) is dict else one for one in level)
         level = [one for some in children for one in some if type(one) in (dict, list)]
         depth += 1
-    if not isinstance(header, dict):
-        raise ProtocolError("the header is not a JSON object.")
-    return header
 
 
 def _no_constant(name: str) -> NoReturn:

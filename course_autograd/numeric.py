@@ -220,9 +220,9 @@ class Measurement:
         """
         self.confirmed = ()
         point, flat = joined(self._point), joined(gradients)
-        if point.size <= DIRECTIONS or not np.all(np.isfinite(flat)):
+        if point.size <= DIRECTIONS or not np.isfinite(flat).all():
             return False
-        scale = max(1.0, float(np.max(np.abs(flat))))
+        scale = max(1.0, float(np.abs(flat).max()))
         rng = np.random.default_rng(seed)
         directions = rng.standard_normal((DIRECTIONS, point.size)) * np.maximum(1.0, np.abs(point))
         weights, output = np.ravel(upstream), self.output.ravel()
@@ -348,6 +348,8 @@ def nearby_gradients(nearby: Array, upstream: Array) -> list[Array]:
 
 def joined(gradients: Sequence[Any]) -> Array:
     """Return all gradients as one flat array."""
+    if len(gradients) == 1:
+        return np.ravel(gradients[0])
     return np.concatenate([np.ravel(gradient) for gradient in gradients])
 
 

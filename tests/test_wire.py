@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from autograder.wire import (
     ProtocolError,
     Size,
     pack,
+    parse_header,
     read_frame,
     write_all,
 )
@@ -314,3 +316,18 @@ def test_an_answer_nobody_asked_for_spoils_the_next_question(pipes):
     assert line.receive(soon()).header["n"] == 1
     with pytest.raises(ProtocolError, match="more was sent"):
         line.send(pack({}))
+
+
+@pytest.mark.parametrize("text", ["", "a ] { ["])
+@pytest.mark.parametrize("pair", ["[]", "{}", "mixed"])
+def test_depth_is_counted_exactly(pair: str, text: str) -> None:
+    def nested(depth: int) -> bytes:
+        value: Any = 1
+        for level in range(depth - 1):
+            as_list = pair == "[]" or (pair == "mixed" and level % 2)
+            value = [value] if as_list else {"a": value}
+        return json.dumps({"x": value, "text": text}).encode()
+
+    assert parse_header(nested(MAX_DEPTH))["text"] == text
+    with pytest.raises(ProtocolError, match="nested more than"):
+        parse_header(nested(MAX_DEPTH + 1))

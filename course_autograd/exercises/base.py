@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -74,7 +75,11 @@ class Case:
     secret: int = 0
 
     def to_wire(self) -> Wire:
-        """Return a JSON-able header and a list of arrays."""
+        """Return a JSON-able header and a list of arrays; nobody is to change them."""
+        return self._wire
+
+    @cached_property
+    def _wire(self) -> Wire:
         arrays: list[Array] = []
         header = {
             "facet": self.facet,
