@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -52,6 +53,9 @@ from autograder.worker import OURS, Graded, Settings, digest_of_cells
 
 # Told of every student and verdict, as they are saved; `autograder.grade` shows them.
 LISTENERS: list[Callable[[str, Verdict], None]] = []
+
+
+RESULT = "result-of-grading"  # the id of a cell that only a graded notebook has
 
 
 class NotGradedError(Exception):
@@ -151,6 +155,7 @@ class Run:
         print(f"{self.name}: {probe().sentence()}", flush=True)
         for folder in sorted({*self.converter.assignments, *self.intake.folders()}):
             self._take_in(folder)
+            self._clear_unfinished(folder)
         self.bench = Bench(
             self.name,
             self.grading.settings(self.course),
@@ -205,12 +210,35 @@ class Run:
         student = self.intake.student(folder)
         if self.intake.excluded(student):
             return False
-        done = self.coursedir.format_path(self.coursedir.autograded_directory, student, self.name)
-        if self.converter.force or not Path(done).exists():
+        done = self._graded_folder(student)
+        if self.converter.force or not done.exists():
             return True
         stamp = self.coursedir.get_existing_timestamp
-        new, old = stamp(folder), stamp(done)
+        new, old = stamp(folder), stamp(str(done))
         return new is not None and old is not None and new > old
+
+    def _graded_folder(self, student: str) -> Path:
+        """Return where nbgrader puts what is graded."""
+        own = self.coursedir.autograded_directory
+        return Path(self.coursedir.format_path(own, student, self.name))
+
+    def _clear_unfinished(self, folder: str) -> None:
+        """Take away what a run that was ended half-way has left in the place of a graded notebook.
+
+        nbgrader would take it for graded, and never look at the submission again.
+        """
+        student = self.intake.student(folder)
+        done = self._graded_folder(student)
+        if self.converter.force or self.intake.excluded(student) or not done.is_dir():
+            return
+        notebook = done / f"{self.name}.ipynb"
+        if not notebook.is_file() or RESULT.encode() not in notebook.read_bytes():
+            print(
+                f"note: {printable(student)}, {self.name}: an earlier run was ended while this was "
+                "graded; it is graded now.",
+                flush=True,
+            )
+            shutil.rmtree(done)
 
     def take(self, student: str) -> Graded:
         """Return what the pool found about a submission, with the repaired notebook.
@@ -271,10 +299,7 @@ class Run:
         """Report submissions that nbgrader itself gave up, for whatever reason."""
         for folder in self.converter.assignments:
             student = self.intake.student(folder)
-            graded = self.coursedir.format_path(
-                self.coursedir.autograded_directory, student, self.name
-            )
-            if not Path(graded).is_dir() and not self.intake.excluded(student):
+            if not self._graded_folder(student).is_dir() and not self.intake.excluded(student):
                 self.refuse(student, "nbgrader gave it up; the messages above say why.")
 
     def _take_in(self, folder: str) -> None:
@@ -465,7 +490,7 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
             raise TrustedSideError(f"no check cell for {', '.join(panels)}")
         repairs = tuple(nb.metadata.get(KEY, {}).get("repairs", ()))
         text = feedback.summary(verdict, repairs)
-        nb.cells.insert(0, node_of({**plain_cell("markdown", text), "id": "result-of-grading"}))
+        nb.cells.insert(0, node_of({**plain_cell("markdown", text), "id": RESULT}))
         if graded.unshown:
             self.log.warning(
                 "%s: judged, but without what the cells show: %s", student, graded.unshown

@@ -314,6 +314,28 @@ def test_a_corrected_file_is_graded_the_next_time(own_room, capsys):
     assert own_room.table()["ana"]["status"] == "graded"
 
 
+def test_what_a_killed_run_has_left_half_way_is_graded_the_next_time(own_room, capsys):
+    for student in ("ana", "ben", "cem"):
+        own_room.hand_in(student, Submission(own_room.course).solve())
+    assert own_room.autograde()
+    graded = own_room.course.grading_folder / "autograded"
+    half = graded / "ana" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"
+    half.chmod(0o644)
+    half.write_text(Submission(own_room.course).solve().text())  # as nbgrader writes it first
+    (graded / "ben" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb").unlink()
+    untouched = (graded / "cem" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb").stat().st_mtime_ns
+    capsys.readouterr()
+    assert own_room.autograde()
+    said = capsys.readouterr().out
+    assert "note: ana, 01_chain_rule: an earlier run was ended while this was graded" in said
+    assert "note: ben" in said
+    assert "cem" not in said
+    assert own_room.scores() == dict.fromkeys(("ana", "ben", "cem"), FULL)
+    assert "result-of-grading" in half.read_text()
+    again = (graded / "cem" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb").stat().st_mtime_ns
+    assert again == untouched
+
+
 def test_names_and_messages_that_no_file_can_hold_stop_nobody(own_room, capsys):
     good = Submission(own_room.course).solve()
     try:
