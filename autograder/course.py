@@ -58,6 +58,10 @@ AUTOGRADE_PREPROCESSORS = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "autograder.plugin.CheckCellMetadata",
 ]
+FEEDBACK_PREPROCESSORS = [
+    "autograder.gradebook.ShowScores",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,7 @@ def configure(c: Any, course: Course = COURSE) -> None:
     # A page that is older than the grade misleads: after a regrade, or points given by hand.
     c.GenerateFeedback.force = True
     c.GenerateFeedback.exporter_class = "autograder.pages.FeedbackExporter"
+    c.GenerateFeedback.preprocessors = list(FEEDBACK_PREPROCESSORS)
     c.ExportApp.plugin_class = "autograder.export.GradesExport"
     c.ZipCollectApp.downloaded_directory = f"{grading}/downloaded"
     c.ZipCollectApp.extractor_plugin = "autograder.collect.Archives"

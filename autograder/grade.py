@@ -21,6 +21,7 @@ from traitlets.config import Config
 from autograder.course import COURSE, Course, configure
 from autograder.errors import AutograderError
 from autograder.feedback import number
+from autograder.gradebook import kept_open
 from autograder.plugin import LISTENERS
 from autograder.pool import usable_cores
 from autograder.process import Limits
@@ -202,6 +203,7 @@ def make_pages(config: Config, assignment: str, student: str, jobs: int) -> int:
 def _make_share(config: Config, assignment: str, student: str, share: tuple[int, int]) -> None:
     _Share.share = share
     try:
-        _start(_Share, config, assignment, student, force=True)
+        with kept_open():
+            _start(_Share, config, assignment, student, force=True)
     except NbGraderException:
         sys.exit(NOT_ALL)

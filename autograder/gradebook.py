@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbgrader.converters.autograde
+import nbgrader.preprocessors.getgrades
 import nbgrader.preprocessors.latesubmissions
 import nbgrader.preprocessors.overwritecells
 import nbgrader.preprocessors.overwritekernelspec
@@ -22,13 +23,14 @@ import nbgrader.preprocessors.saveautogrades
 from nbformat.v4.nbjson import JSONReader
 from nbgrader import utils
 from nbgrader.api import BaseCell, Comment, Grade, Gradebook, MissingEntry
-from nbgrader.preprocessors import SaveAutoGrades
+from nbgrader.preprocessors import GetGrades, SaveAutoGrades
 
 SQLITE = "sqlite:///"
 
-# Where the steps of ``nbgrader autograde`` take the class from.
+# Where the steps of nbgrader's commands take the class from.
 OPENED_IN = (
     nbgrader.converters.autograde,
+    nbgrader.preprocessors.getgrades,
     nbgrader.preprocessors.latesubmissions,
     nbgrader.preprocessors.overwritecells,
     nbgrader.preprocessors.overwritekernelspec,
@@ -70,7 +72,13 @@ def agrees(gradebook: Gradebook, assignment: str, released: Mapping[str, Any]) -
     return known == handed_out and points == worth and same_kernel
 
 
-# --- saving ---------------------------------------------------------------------------------
+# --- saving and showing ---------------------------------------------------------------------
+
+
+def by_name(gradebook: Gradebook, kind: Any, notebook: str) -> dict[str, Any]:
+    """Return the rows of one kind that belong to a student's notebook, by the names of cells."""
+    rows = gradebook.db.query(kind, BaseCell.name).join(BaseCell, BaseCell.id == kind.cell_id)
+    return {name: row for row, name in rows.filter(kind.notebook_id == notebook)}
 
 
 class SaveScores(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
@@ -83,8 +91,8 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
             notebook = gradebook.find_submission_notebook(
                 own["notebook"], own["assignment"], own["student"]
             )
-            grades = self._by_name(gradebook, Grade, notebook.id)
-            comments = self._by_name(gradebook, Comment, notebook.id)
+            grades = by_name(gradebook, Grade, notebook.id)
+            comments = by_name(gradebook, Comment, notebook.id)
             for cell in nb.cells:
                 if utils.is_grade(cell):
                     self._save_score(cell, grades[cell.metadata.nbgrader["grade_id"]])
@@ -92,11 +100,6 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
                     self._save_comment(cell, comments[cell.metadata.nbgrader["grade_id"]])
             gradebook.db.commit()
         return nb, resources
-
-    @staticmethod
-    def _by_name(gradebook: Gradebook, kind: Any, notebook: str) -> dict[str, Any]:
-        rows = gradebook.db.query(kind, BaseCell.name).join(BaseCell, BaseCell.id == kind.cell_id)
-        return {name: row for row, name in rows.filter(kind.notebook_id == notebook)}
 
     def _save_score(self, cell: Any, grade: Any) -> None:
         grade.auto_score, _ = utils.determine_grade(cell, self.log)
@@ -106,6 +109,34 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
     def _save_comment(cell: Any, comment: Any) -> None:
         untouched = cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell)
         comment.auto_comment = "No response." if untouched and not utils.is_task(cell) else None
+
+
+class ShowScores(GetGrades):  # type: ignore[misc]  # nbgrader has no types
+    """nbgrader's step that puts scores and comments into a page, with one look-up for each kind."""
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        """Put what the grade book holds into the metadata of the cells."""
+        own = resources["nbgrader"]
+        with nbgrader.preprocessors.getgrades.Gradebook(own["db_url"]) as gradebook:
+            notebook = gradebook.find_submission_notebook(
+                own["notebook"], own["assignment"], own["student"]
+            )
+            grades = by_name(gradebook, Grade, notebook.id)
+            comments = by_name(gradebook, Comment, notebook.id)
+            for cell in nb.cells:
+                marks = cell.metadata.get("nbgrader", {})
+                if utils.is_solution(cell) or utils.is_task(cell):
+                    marks["comment"] = comments[marks["grade_id"]].comment
+                if utils.is_grade(cell) or utils.is_task(cell):
+                    grade = grades[marks["grade_id"]]
+                    marks["score"], marks["points"] = grade.score, grade.max_score
+            penalty = notebook.late_submission_penalty or 0
+            if penalty:
+                self.log.warning("Late submission penalty: %s", penalty)
+            own["score"] = notebook.score - penalty
+            own["max_score"] = notebook.max_score
+            own["late_penalty"] = penalty
+        return nb, resources
 
 
 # --- opening --------------------------------------------------------------------------------
@@ -123,7 +154,7 @@ class _KeptOpen(Gradebook):  # type: ignore[misc]  # nbgrader has no types
 
 @contextlib.contextmanager
 def kept_open() -> Iterator[None]:
-    """While this lasts, the steps of ``nbgrader autograde`` share the grade books they open.
+    """While this lasts, the steps of nbgrader's commands share the grade books they open.
 
     Every use still begins with a session of its own, which sees what others have written. A file
     that was put in the place of the old one is opened anew.

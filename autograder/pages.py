@@ -45,6 +45,8 @@ MOST_KEPT = 5_000  # rendered cells: those of a class are nearly all the same
 class FeedbackExporter(HTMLExporter):
     """Renders graded notebooks; a class shares what its notebooks have in common."""
 
+    optimistic_validation = True  # the notebook is checked as a whole, not after every step
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self._rendered: dict[tuple[str, ...], str] = {}

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import GetGrades
 from small_course import ASSIGNMENT, Submission, small_course
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
@@ -20,7 +22,7 @@ from traitlets.config import Config
 from autograder import gradebook
 from autograder.build import register
 from autograder.course import COURSE_ID, Course, configure
-from autograder.gradebook import agrees, kept_open
+from autograder.gradebook import ShowScores, agrees, kept_open
 from autograder.repair import read_released
 
 pytestmark = pytest.mark.slow
@@ -130,6 +132,28 @@ def test_points_given_by_hand_stay_and_are_looked_at_again(handed_in, tmp_path):
     give_by_hand(course, "ben", 2.0)
     autograde(course)
     assert rows(course)["ben", "check-mul"] == (0.0, 2.0, True)
+
+
+def test_a_page_says_what_nbgraders_own_step_makes_it_say(handed_in, tmp_path):
+    course = copy_of(handed_in, tmp_path / "pages")
+    autograde(course)
+    with opened(course) as book:
+        grade = book.find_grade("check-mul", ASSIGNMENT, ASSIGNMENT, "ben")
+        grade.manual_score = 1.5
+        book.find_comment("mul", ASSIGNMENT, ASSIGNMENT, "ben").manual_comment = "Nearly."
+        book.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, "cem").late_submission_penalty = 2.0
+        book.db.commit()
+    for student in ("anna", "ben", "cem", "dora"):
+        shown = []
+        for step in (GetGrades, ShowScores):
+            path = course.grading_folder / "autograded" / student / ASSIGNMENT
+            node = nbformat.read(path / f"{ASSIGNMENT}.ipynb", as_version=4)
+            own = {"notebook": ASSIGNMENT, "assignment": ASSIGNMENT, "student": student}
+            resources = {"nbgrader": own | {"db_url": course.db_url}}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SAWarning)
+                shown.append(step().preprocess(node, resources))
+        assert shown[0] == shown[1]
 
 
 def test_several_workers_make_the_grade_book_of_one(handed_in, tmp_path):
