@@ -23,6 +23,7 @@ COMMANDS = {
     "register": "enter the assignments into the grade book",
     "handout": "make the folder and the archive that students get",
     "grade": "judge, grade book and feedback of a whole class, with a progress bar",
+    "report": "what the class can and cannot do: one page, and tables",
     "verify": "judge one notebook, without a grade book",
     "replay": "judge a kept submission again: is the recorded verdict the same?",
     "demo": "build the notebooks, then grade a sample class in a folder that is cleared first",
