@@ -24,6 +24,19 @@ from autograder.records import Records
 
 _WITHOUT_ALT = re.compile(r"<img(?![^>]*\balt=)")
 NO_DESCRIPTION = '<img alt="Picture made by the student\'s code"'
+# nbgrader's list of points calls every check "Test cell"; its grade id tells which it is.
+_TEST_CELL = re.compile(r'(<a href="#check-([\w-]+)">)Test cell</a>')
+# What nbgrader's page lacks for everybody to read it: a language, contrast, links that show.
+_STYLE = """<style>
+.panel a, a.anchor-link, .rendered_html a { color: #1b4f8a; text-decoration: underline; }
+.panel-primary > .panel-heading .pull-right a { color: #ffffff !important; }
+.panel-primary > .panel-heading { background-color: #1b4f8a; }
+.panel-primary > .panel-heading code { color: #7d1128; }
+.highlight .ne, .highlight .nn, .highlight .ni { color: #8f1d14; }
+.highlight .c1, .highlight .ch, .highlight .cm, .highlight .sd { color: #2f5f5f; }
+.highlight .o, .highlight .ow, .highlight .nd { color: #5b3a9e; }
+</style>
+</head>"""
 # What markdown may become. Nothing here can run, fetch from elsewhere, or cover the page.
 TAGS = frozenset(
     """
@@ -79,7 +92,7 @@ class FeedbackExporter(HTMLExporter):
             ),
         )
         html, resources = TemplateExporter.from_notebook_node(self, nb, resources, **options)
-        return _WITHOUT_ALT.sub(NO_DESCRIPTION, html), resources
+        return readable(html), resources
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
@@ -102,6 +115,14 @@ class FeedbackExporter(HTMLExporter):
             if len(self._rendered) < MOST_KEPT:
                 self._rendered[key] = found
         return found
+
+
+def readable(html: str) -> str:
+    """Mend what keeps people and screen readers from reading nbgrader's page."""
+    html = _WITHOUT_ALT.sub(NO_DESCRIPTION, html)
+    html = _TEST_CELL.sub(r"\1Check of \2</a>", html)
+    html = html.replace("<html>", '<html lang="en">', 1)
+    return html.replace("</head>", _STYLE, 1)
 
 
 def refuse_unknown(converter: GenerateFeedback) -> None:
