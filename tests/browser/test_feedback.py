@@ -11,6 +11,7 @@ from class_room import ClassRoom
 from playwright.sync_api import Page
 from small_course import ASSIGNMENT, Submission, small_course
 
+from autograder.course import Course
 from autograder.report import write
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -40,17 +41,22 @@ WRONG = (
 )
 
 
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> ClassRoom:
-    """One hostile student and one honest one, graded, with feedback and report."""
-    course = small_course(tmp_path_factory.mktemp("course") / "small")
-    room = ClassRoom(course)
+def hostile_submission(course: Course) -> Submission:
+    """A submission that tries to run something wherever it is shown."""
     hostile = Submission(course).solve().write(mul=WRONG)
     for text in MARKDOWN:
         hostile.insert("mul", text, kind="markdown")
     for code in CODE:
         hostile.insert("mul", code)
-    room.hand_in("mallory", hostile)
+    return hostile
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> ClassRoom:
+    """One hostile student and one honest one, graded, with feedback and report."""
+    course = small_course(tmp_path_factory.mktemp("course") / "small")
+    room = ClassRoom(course)
+    room.hand_in("mallory", hostile_submission(course))
     room.hand_in("ana", Submission(course).solve("by_hand", "power"))
     assert room.autograde()
     assert room.feedback()
@@ -61,6 +67,16 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> ClassRoom:
 def feedback_of(room: ClassRoom, student: str) -> Path:
     folder = room.course.grading_folder / "feedback" / student / ASSIGNMENT
     return folder / f"{ASSIGNMENT}.html"
+
+
+@pytest.mark.parametrize("hostile", [MARKDOWN[0], MARKDOWN[1], MARKDOWN[4], MARKDOWN[6]])
+def test_the_same_would_run_where_nobody_takes_care(
+    hostile: str, tab: Page, tmp_path: Path
+) -> None:
+    careless = tmp_path / "page.html"
+    careless.write_text(f"<title>a page</title><body>{hostile}</body>", encoding="utf-8")
+    tab.goto(careless.as_uri())
+    tab.wait_for_function("() => document.title === 'owned'")
 
 
 def test_nothing_of_a_hostile_notebook_runs_in_the_feedback(room: ClassRoom, tab: Page) -> None:
