@@ -13,6 +13,7 @@ import secrets
 import struct
 import time
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 from autograder.cells import Notebook
@@ -25,6 +26,12 @@ PICTURES_OF_CELL, PICTURE, PICTURES_OF_NOTEBOOK = 12, 400_000, 4_000_000  # numb
 WIDEST = 4_000  # pixels
 SIGNATURE, END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+# What an SVG can do besides showing shapes.
+_LIVE = re.compile(
+    r"<\s*(?:script|foreignObject|iframe|image|use|animate|set)|\son\w+\s*=|javascript:|<!|&#"
+    r"|href\s*=|url\(\s*[^#)]|@import",
+    re.IGNORECASE,
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 Output = dict[str, Any]
@@ -141,6 +148,10 @@ class _Bounds:
                 outputs.append(stream(text, str(one["kind"])))
                 continue
             data = {"text/plain": text}
+            drawn = svg(str(one.get("svg", "")))
+            if drawn and pictures < PICTURES_OF_CELL and len(drawn) <= self.pictures:
+                pictures, self.pictures = pictures + 1, self.pictures - len(drawn)
+                data["text/html"] = drawing(drawn, plain(str(one.get("alt", ""))), text)
             picture = png(str(one.get("png", "")))
             if picture and pictures < PICTURES_OF_CELL and len(picture) <= self.pictures:
                 pictures, self.pictures = pictures + 1, self.pictures - len(picture)
@@ -158,6 +169,27 @@ def stream(text: str, name: str = "stdout") -> Output:
 def plain(text: str) -> str:
     """Return a text without control characters; lines and tabs stay."""
     return _CONTROL.sub("�", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+
+
+def svg(text: str) -> bytes:
+    """Return an SVG that holds shapes and words only; empty for anything else.
+
+    It is shown as the source of an ``<img>``, where no browser runs or fetches anything anyway.
+    """
+    data = text.encode("utf-8", "replace")
+    if not text.startswith("<svg") or not text.rstrip().endswith("</svg>"):
+        return b""
+    return b"" if len(data) > PICTURE or _LIVE.search(text) else data
+
+
+def drawing(data: bytes, alt: str, table: str) -> str:
+    """Return the HTML of a drawing: the picture with its description, and the same as a table."""
+    picture = base64.b64encode(data).decode()
+    return (
+        f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(alt)}" '
+        'style="max-width: 100%; height: auto">'
+        f"<details><summary>The graph as a table</summary><pre>{escape(table)}</pre></details>"
+    )
 
 
 def png(encoded: str) -> bytes:

@@ -24,6 +24,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from IPython.core import async_helpers
 from IPython.core import magics as magics_folder
+from IPython.core.displayhook import DisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib import font_manager
@@ -35,16 +36,33 @@ from autograder import wire
 from autograder.child import CellTimeout, keep_data, time_limit
 from autograder.sandbox import Allowance, SandboxError, enter
 from autograder.server import Begin, Wish
-from course_autograd.draw import Picture
+from course_autograd.pictures import Drawing, Picture
 
 DOTS_PER_INCH = 72
 LONGEST = 60_000  # characters of a stream that are sent; fewer are shown
 MOST_FIGURES = 12
 FORMATS = ("text/plain", "image/png")
+VECTOR, ALT = "image/svg+xml", "text/vnd.alt"
+LARGEST = 200_000  # characters of a drawing
 
 
 class RefusedError(RuntimeError):
     """Something that a notebook may do at home, and not here."""
+
+
+class Shown(DisplayHook):
+    """Shows the value of a cell's last line as ``display`` would, pictures and all."""
+
+    def write_output_prompt(self) -> None:
+        """Write nothing: there is no terminal."""
+
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
+        """Hand on what the value looks like."""
+        assert self.shell is not None
+        self.shell.display_pub.publish(data=format_dict, metadata=md_dict or {})
+
+    def finish_displayhook(self) -> None:
+        """Write nothing."""
 
 
 def shell_for_display() -> Any:
@@ -54,10 +72,13 @@ def shell_for_display() -> Any:
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.xmode = "Plain"
     config.InteractiveShell.cache_size = 0
-    shell: Any = InteractiveShell.instance(config=config)
+    shell: Any = InteractiveShell.instance(config=config, displayhook_class=Shown)
     shell.display_formatter.active_types = list(FORMATS)
-    # The course's own figures show themselves as HTML at home; here only the picture is passed on.
+    # The course's own pictures show themselves as HTML at home; here only pictures are passed on.
     shell.display_formatter.formatters["image/png"].for_type(Picture, lambda one: one.png)
+    shell.display_formatter.mimebundle_formatter.for_type(
+        Drawing, lambda one: {"text/plain": one.table, VECTOR: one.svg, ALT: one.alt}
+    )
 
     def refused(*_: Any, **__: Any) -> NoReturn:
         raise RefusedError("shell commands are not run where notebooks are graded")
@@ -170,7 +191,11 @@ def run(shell: Any, source: str, seconds: float) -> list[dict[str, str]]:
         if isinstance(picture, bytes):
             picture = base64.b64encode(picture).decode()
         text = str(output.data.get("text/plain", ""))[:LONGEST]
-        shown.append({"kind": "display", "text": text, "png": str(picture or "")})
+        drawing, alt = (str(output.data.get(one, "")) for one in (VECTOR, ALT))
+        found = {"kind": "display", "text": text, "png": str(picture or "")}
+        if 0 < len(drawing) <= LARGEST:
+            found |= {"svg": drawing, "alt": alt[:LONGEST]}
+        shown.append(found)
     return shown + [{"kind": "display", "text": "a figure", "png": one} for one in pictures]
 
 

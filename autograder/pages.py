@@ -34,6 +34,7 @@ _STYLE = """<style>
 .panel-primary > .panel-heading code { color: #7d1128; }
 .highlight .ne, .highlight .nn, .highlight .ni { color: #8f1d14; }
 .highlight .c1, .highlight .ch, .highlight .cm, .highlight .sd { color: #2f5f5f; }
+summary { display: list-item; cursor: pointer; color: #1b4f8a; }
 .highlight .o, .highlight .ow, .highlight .nd { color: #5b3a9e; }
 </style>
 </head>"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from autograder.display import (
     _Bounds,
     plain,
     png,
+    svg,
 )
 from autograder.process import Limits
 from autograder.sandbox import probe
@@ -112,6 +114,54 @@ def test_the_course_works_as_at_home(display: Display) -> None:
     assert "node" in shown[3]
     assert "x" in shown[3]
     assert "1797" in shown[4]
+
+
+def test_a_drawn_graph_is_shown_as_a_picture_with_its_description_and_table(
+    display: Display,
+) -> None:
+    shown = display.show(
+        notebook(
+            "from course_autograd import Tensor, draw",
+            "f = (Tensor(-2.0, 'x') + Tensor(5.0, 'y')) + 1.0\ndraw(f)",
+            "display(draw(f))",
+        )
+    )
+    for index in (1, 2):
+        (html,) = (one["data"]["text/html"] for one in shown[index] if "text/html" in one["data"])
+        picture, alt = re.fullmatch(
+            r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)" .*', html, re.DOTALL
+        ).groups()
+        assert base64.b64decode(picture).startswith(b"<svg")
+        assert "graph" in alt
+        assert "<pre>" in html
+
+
+LIVE = [
+    "<svg><script>1</script></svg>",
+    "<svg onload='x()'></svg>",
+    "<svg><a href='javascript:x()'>a</a></svg>",
+    "<svg><image href='http://example.org/a.png'/></svg>",
+    "<svg><foreignObject><b>x</b></foreignObject></svg>",
+    "<svg><style>@import 'http://example.org/a.css';</style></svg>",
+    "<svg><rect fill='url(http://example.org/a)'/></svg>",
+    "<!DOCTYPE svg><svg></svg>",
+    "<svg>",
+    "<html></html>",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", LIVE)
+def test_a_drawing_that_could_do_anything_is_left_out(text: str) -> None:
+    assert svg(text) == b""
+
+
+def test_descriptions_and_tables_are_text() -> None:
+    sent = [
+        {"kind": "display", "text": "</pre><script>", "svg": "<svg></svg>", "alt": '"><script>'}
+    ]
+    (shown,) = _Bounds().checked(sent)
+    assert "<script>" not in shown["data"]["text/html"]
 
 
 @pytest.mark.parametrize(
