@@ -1,15 +1,17 @@
 """A computation graph as plain data, and as a table in text.
 
 `trace` takes a picture of the graph above a tensor: one `Node` per tensor and per constant, in an
-order of computation. The table and the drawing are both made from it, so that they say the same.
-`tell` says the backward pass in sentences.
+order of computation. `messages` says what these nodes send each other on the way back: one
+`Message` for every wire that a gradient takes. Tables, sentences (`tell`) and all pictures are made
+from these two lists, so that they say the same.
 For the graph as a networkx object, see `Tensor.get_graph_above`.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +19,11 @@ import numpy as np
 
 from course_autograd.errors import CourseError
 from course_autograd.tensor import Tensor, checked_rule, run_rule
+from course_autograd.words import number_text, one_line, options_text, value_text, width
 
 HEADER = ("node", "operation", "inputs", "value", "gradient")
+AFTER_BACKWARD = (*HEADER[:-1], "local derivative", "upstream", "gradient")
 NOTHING = "–"
-
-FEW = 3  # a vector of so few entries is written out in pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,33 @@ class Node:
         if self.operation:
             return f"{self.operation}({self.options})" if self.options else self.operation
         return "constant" if self.constant else "input"
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """What a node sends to one of its inputs on the way back: upstream times local derivative.
+
+    Attributes
+    ----------
+    sender, receiver : int
+        Numbers of the two nodes.
+    position : int
+        Which input of the sender the receiver is, from 0.
+    upstream : number or array
+        The gradient of the sender.
+    local : number or None
+        The local derivative: what would be sent for the upstream gradient 1. Only where all values
+        are single numbers; None for arrays, whose Jacobian nobody forms.
+    sent : number or array
+        The message, of the shape of the receiver's value: the vector-Jacobian product.
+    """
+
+    sender: int
+    receiver: int
+    position: int
+    upstream: Any
+    local: Any
+    sent: Any
 
 
 def trace(tensor: Tensor) -> list[Node]:
@@ -175,100 +204,134 @@ def _node(number: int, item: Any, label: str, inputs: tuple[int, ...]) -> Node:
     return Node(number, label, named, name, symbol, options, inputs, item.value, item.grad, False)
 
 
+# --- on the way back -----------------------------------------------------------------------
+
+
+def messages(tensor: Tensor) -> list[Message]:
+    """Return the messages of the backward pass from `tensor`, in the order they are sent.
+
+    Every node whose gradient is known asks its rule again: with its own upstream gradient for the
+    message, and with 1 for the local derivative. Numbers are those of `trace`.
+
+    Raises
+    ------
+    Exception
+        Whatever a backward rule raises.
+    """
+    items, inputs = _ordered(tensor)
+    found: list[Message] = []
+    for number in reversed(range(len(items))):
+        if _computed(items[number]) and items[number].grad is not None:
+            found += _sent_by(number, items[number], inputs[number])
+    return found
+
+
+def known_messages(tensor: Tensor) -> list[Message]:
+    """Return the messages of those nodes whose rule works; nothing that a rule prints is shown.
+
+    For pictures, which are to be had also where a rule is wrong or still to be written.
+    """
+    items, inputs = _ordered(tensor)
+    found: list[Message] = []
+    with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        for number in reversed(range(len(items))):
+            if _computed(items[number]) and items[number].grad is not None:
+                with contextlib.suppress(Exception):
+                    found += _sent_by(number, items[number], inputs[number])
+    return found
+
+
+def _sent_by(number: int, node: Tensor, inputs: Sequence[int]) -> list[Message]:
+    """Return the messages that one node sends; its gradient is handed to the rule as a copy."""
+    upstream = node.grad
+    sent = checked_rule(node, upstream.copy())
+    numbers = all(np.ndim(one.value) == 0 for one in (node, *node.parents))
+    one = node.value.dtype.type(1)
+    local = run_rule(node.operation, node.saved, node.needs, one) if numbers else None
+    return [
+        Message(number, receiver, i, upstream, None if local is None else local[i], sent[i])
+        for i, receiver in enumerate(inputs)
+        if node.needs[i]
+    ]
+
+
+def parts(node: Node, known: Sequence[Message]) -> list[Any]:
+    """Return the messages whose sum is the gradient of `node`, in the order they arrive.
+
+    Empty where they do not add up to it: a leaf keeps what earlier passes left, and a rule may
+    have been written anew since.
+    """
+    arrived = [message.sent for message in known if message.receiver == node.number]
+    if node.grad is None or not arrived:
+        return []
+    total = sum(np.asarray(one) for one in arrived)
+    same = np.shape(total) == np.shape(node.grad) and np.allclose(
+        total, node.grad, rtol=1e-6, atol=0.0, equal_nan=True
+    )
+    return arrived if same else []
+
+
 # --- in words ------------------------------------------------------------------------------
 
 
-def one_line(text: object, most: int = 24) -> str:
-    """Return `text` on one line, printable, in at most `most` characters."""
-    line = " ".join(str(text).split())
-    line = "".join("�" if unicodedata.category(c) in ("Cc", "Cs", "Cn") else c for c in line)
-    return line if len(line) <= most else line[: most - 1] + "…"
+def header(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """Return the names of the table's columns: more of them once there are gradients."""
+    return HEADER if all(node.grad is None for node in nodes) else AFTER_BACKWARD
 
 
-def number_text(number: Any, digits: int = 4) -> str:
-    """Return a number in few digits: ``-12``, ``0.7311``, ``1e-05``."""
-    return f"{float(number) + 0.0:.{digits}g}"
-
-
-def value_text(value: Any, digits: int = 4, *, entries: int = 0) -> str:
-    """Return a value in words: a number, or shape and range of an array.
+def rows(nodes: Sequence[Node], known: Sequence[Message] = ()) -> list[tuple[str, ...]]:
+    """Return the rows of the table of a graph, one per node, under `header`.
 
     Parameters
     ----------
-    value : number or array
-    digits : int
-        Significant digits.
-    entries : int
-        Arrays of at most that many entries are written out.
+    nodes : sequence of Node
+    known : sequence of Message
+        The messages, for the columns on the way back.
     """
-    array = np.asarray(value)
-    if array.ndim == 0:
-        return number_text(array, digits)
-    if 0 < array.size <= entries:
-        return _written_out(array.tolist(), digits)
-    return f"{shape_text(array.shape)} {range_text(array, digits)}"
-
-
-def shape_text(shape: Sequence[int]) -> str:
-    """Return a shape as Python writes it: ``(3, 4)``, ``(3,)``."""
-    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
-
-
-def range_text(value: Any, digits: int = 4) -> str:
-    """Return between which numbers an array lies: ``-1 … 2``; a number is its own range."""
-    array = np.asarray(value)
-    if not array.size:
-        return "empty"
-    if not array.ndim:
-        return number_text(array, digits)
-    if not np.isfinite(array).all():
-        return "not finite"
-    low, high = number_text(array.min(), digits), number_text(array.max(), digits)
-    return f"all {low}" if low == high else f"{low} … {high}"
-
-
-def entries_text(value: Any, digits: int = 3) -> str:
-    """Return a short vector with all its entries, ``[2, 1]``; anything longer as its range."""
-    array = np.asarray(value)
-    if array.ndim == 1 and 0 < array.size <= FEW and np.isfinite(array).all():
-        return _written_out(array.tolist(), digits)
-    return range_text(array, digits)
-
-
-def _written_out(entry: Any, digits: int) -> str:
-    if isinstance(entry, list):
-        return "[" + ", ".join(_written_out(e, digits) for e in entry) + "]"
-    return number_text(entry, digits)
-
-
-def options_text(options: Mapping[str, Any]) -> str:
-    """Return the constants of an operation: ``exponent=3``, ``labels (32,)``; defaults left out."""
-    words = []
-    for name, option in options.items():
-        if option is None or option is False:
-            continue
-        if isinstance(option, np.ndarray) or (isinstance(option, list) and len(option) > 3):
-            words.append(f"{name} {shape_text(np.shape(option))}")
-        elif isinstance(option, slice):
-            ends = ["" if end is None else str(end) for end in (option.start, option.stop)]
-            words.append(f"{name}={':'.join(ends)}" + (f":{option.step}" if option.step else ""))
-        else:
-            words.append(one_line(f"{name}={option}"))
-    return ", ".join(words)
-
-
-def rows(nodes: Sequence[Node]) -> list[tuple[str, ...]]:
-    """Return the rows of the table of a graph, one per node, under `HEADER`."""
-    return [
-        (
+    after = header(nodes) is AFTER_BACKWARD
+    sent: dict[int, list[Message]] = {}
+    for message in known:
+        sent.setdefault(message.sender, []).append(message)
+    found = []
+    for node in nodes:
+        row = [
             node.label,
             node.kind,
             ", ".join(nodes[i].label for i in node.inputs) or NOTHING,
             value_text(node.value, 6, entries=6),
-            NOTHING if node.grad is None else value_text(node.grad, 6, entries=6),
+        ]
+        if after:
+            row.append(_locals(nodes, sent.get(node.number, ())))
+            row.append(_upstream(node, nodes, parts(node, known)))
+        row.append(NOTHING if node.grad is None else value_text(node.grad, 6, entries=6))
+        found.append(tuple(row))
+    return found
+
+
+def _locals(nodes: Sequence[Node], sent: Sequence[Message]) -> str:
+    """Return the local derivatives of an operation on numbers: ``q: -4, z: 3``."""
+    return (
+        ", ".join(
+            f"{nodes[message.receiver].label}: {number_text(message.local)}"
+            for message in sent
+            if message.local is not None
         )
-        for node in nodes
-    ]
+        or NOTHING
+    )
+
+
+def _upstream(node: Node, nodes: Sequence[Node], arrived: Sequence[Any]) -> str:
+    """Return what arrives at a node on the way back, as a sum where it is one: ``18 + 17``."""
+    if node.number == len(nodes) - 1 and node.grad is not None:
+        return value_text(node.grad, entries=6)
+    texts = [value_text(one, entries=6) for one in arrived]
+    return (
+        " + ".join(
+            text if not text.startswith("-") or i == 0 else f"({text})"
+            for i, text in enumerate(texts)
+        )
+        or NOTHING
+    )
 
 
 def table(tensor: Tensor, most: int = 200) -> str:
@@ -284,7 +347,8 @@ def table(tensor: Tensor, most: int = 200) -> str:
     Returns
     -------
     str
-        One line per node in an order of computation: name, operation, inputs, value, gradient.
+        One line per node in an order of computation: name, operation, inputs, value, gradient;
+        once there are gradients, also the local derivatives and what arrives from upstream.
 
     Examples
     --------
@@ -296,17 +360,17 @@ def table(tensor: Tensor, most: int = 200) -> str:
     1     constant   –       1      –
     v1    add        x, 1    3      –
     """
-    return table_of(trace(tensor), most)
+    return table_of(trace(tensor), known_messages(tensor), most)
 
 
-def table_of(nodes: Sequence[Node], most: int = 200) -> str:
+def table_of(nodes: Sequence[Node], known: Sequence[Message] = (), most: int = 200) -> str:
     """Return the table of a traced graph (see `table`)."""
-    lines = [HEADER, *rows(nodes)]
+    lines = [header(nodes), *rows(nodes, known)]
     left_out = len(nodes) - most
     if left_out > 0:
         first = most // 2
         lines = lines[: first + 1] + lines[first + 1 + left_out :]
-    widths = [max(width(line[column]) for line in lines) for column in range(len(HEADER))]
+    widths = [max(width(line[column]) for line in lines) for column in range(len(lines[0]))]
     texts = [
         "  ".join(
             cell + " " * (room - width(cell)) for cell, room in zip(line, widths, strict=True)
@@ -353,43 +417,28 @@ def tell(tensor: Tensor, decimals: int | None = None) -> None:
 
 def sentences(tensor: Tensor, decimals: int | None = None) -> list[str]:
     """Return the sentences of `tell`: for numbers with local derivatives, for arrays without."""
-    items, _ = _ordered(tensor)
-    labels = _labels(items)
-    name = {id(item): label for item, label in zip(items, labels, strict=True)}
+    nodes = trace(tensor)
 
     def words(value: Any) -> str:
         if decimals is None or np.ndim(value):
             return value_text(value, entries=6)
         return f"{float(value) + 0.0:.{decimals}f}"
 
-    found = []
-    for node in reversed(items):
-        if not _computed(node):
-            continue  # an input sends nothing back
-        if node.grad is None:
+    for node in reversed(nodes):
+        if node.operation and node.grad is None:
             raise CourseError(
-                f"tell: {name[id(node)]} has no gradient yet. Call backward() on the output first."
+                f"tell: {node.label} has no gradient yet. Call backward() on the output first."
             )
-        messages = checked_rule(node, node.grad)
-        numbers = all(np.ndim(one.value) == 0 for one in (node, *node.parents))
-        one = node.value.dtype.type(1)
-        local = run_rule(node.operation, node.saved, node.needs, one) if numbers else messages
-        for parent, needed, sent, derivative in zip(
-            node.inputs, node.needs, messages, local, strict=True
-        ):
-            if needed:
-                step = f"upstream {words(node.grad)}"
-                step += f" × local {words(derivative)} = " if numbers else " comes in, sent on: "
-                found.append(f"{name[id(node)]} to {name[id(parent)]}: {step}{words(sent)}")
+    found = []
+    for message in messages(tensor):
+        step = f"upstream {words(message.upstream)}"
+        if message.local is None:
+            step += " comes in, sent on: "
+        else:
+            step += f" × local {words(message.local)} = "
+        ends = f"{nodes[message.sender].label} to {nodes[message.receiver].label}"
+        found.append(f"{ends}: {step}{words(message.sent)}")
     return found
 
 
-def width(text: str) -> int:
-    """Return the number of columns that `text` takes in a fixed-width font."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
-
-
-__all__ = ["Node", "table", "tell", "trace"]
+__all__ = ["Message", "Node", "messages", "table", "tell", "trace"]

@@ -20,10 +20,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from course_autograd import Tensor, draw, nn, ops, show
-from course_autograd.draw import Drawing, Picture
 from course_autograd.errors import CourseError
-from course_autograd.layout import arrange, spread
-from course_autograd.scene import GRADIENT_COLOUR, VALUE_COLOUR
+from course_autograd.pictures import Drawing, Picture
+from course_autograd.pictures.layout import arrange, spread
+from course_autograd.pictures.scene import GRADIENT_COLOUR, VALUE_COLOUR
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -354,7 +354,7 @@ def test_a_notebook_gets_an_image_with_alt_text_and_a_table_with_headings() -> N
     assert len(page.all("details")) == len(page.all("summary")) == 1
     assert len(page.all("tr")) == 1 + len(drawing.scene.nodes)
     scopes = [cell["scope"] for cell in page.all("th")]
-    assert scopes == ["col"] * 5 + ["row"] * 5
+    assert scopes == ["col"] * 7 + ["row"] * 5
     assert not page.all("script")
 
 

@@ -12,16 +12,9 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
-from course_autograd.graph import (
-    FEW,
-    Node,
-    entries_text,
-    one_line,
-    range_text,
-    shape_text,
-    width,
-)
-from course_autograd.layout import Point, Wire, arrange
+from course_autograd.graph import Node
+from course_autograd.pictures.layout import Point, Wire, arrange
+from course_autograd.words import FEW, entries_text, one_line, range_text, shape_text, width
 
 # Okabe and Ito's blue and vermilion: told apart by everybody; place and the sign ∂ say it again.
 VALUE_COLOUR = "#0072B2"

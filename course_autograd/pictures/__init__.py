@@ -1,0 +1,6 @@
+"""Pictures of computation graphs, and of what is learnt."""
+
+from course_autograd.pictures.draw import Drawing, draw
+from course_autograd.pictures.show import Picture, show
+
+__all__ = ["Drawing", "Picture", "draw", "show"]
