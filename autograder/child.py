@@ -49,6 +49,7 @@ _PIECE = re.compile(
     r"""|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<goes_on>\\$)"""
 )
 _TO_QUOTE = {quote: re.compile(rf"(?:[^\\]|\\.)*?{quote}") for quote in ('"' * 3, "'" * 3)}
+FOR_THE_EYES = ("check", "progress", "ready", "draw", "show", "step", "compare", "tell")
 SAYING = 1.0  # seconds for an error to say what it is
 LONGEST_SAID = 400
 
@@ -107,13 +108,13 @@ def silence() -> None:
     def nothing(*_: Any, **__: Any) -> None:
         """Do nothing: the judge is at work, and nobody looks at pictures."""
 
-    rooms = {"check": ("check", "progress", "ready"), "draw": ("draw", "show"), "graph": ("tell",)}
-    for room, names in rooms.items():
-        module = sys.modules.get(f"course_autograd.{room}")
-        for name in names:
-            vars(course_autograd)[name] = nothing
-            if module is not None and name in vars(module):
-                vars(module)[name] = nothing
+    own = vars(course_autograd)
+    silenced = {id(own[name]) for name in FOR_THE_EYES if name in own}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "course_autograd":
+            for word, value in list(vars(module).items()):
+                if id(value) in silenced:
+                    vars(module)[word] = nothing
 
 
 def keep_data() -> None:

@@ -32,13 +32,14 @@ DECLARED = "COURSE_SANDBOX_LEVEL"  # environment: the level that is known to be 
 TELLTALES = ("CANARY", "SIZE", "root:x:")
 
 
-def level_here() -> str:
-    """The level of this machine: strict, or declared."""
+def levels_here() -> list[str]:
+    """The levels that this machine can have: from the best, each with one wall less."""
     found = sandbox.probe()
-    if found.level not in sandbox.STRICT and os.environ.get(DECLARED) != found.level:
-        pytest.fail(f"no strict sandbox here: {found.sentence()}. Declare it with {DECLARED}.")
-    assert found.level is not None
-    return found.level
+    if found.level not in sandbox.STRICT:
+        if os.environ.get(DECLARED) != found.level:
+            pytest.fail(f"no strict sandbox here: {found.sentence()}. Declare it with {DECLARED}.")
+        return [str(found.level)]
+    return list(sandbox.STRICT[sandbox.STRICT.index(found.level) :])
 
 
 @dataclass
@@ -165,15 +166,18 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     return small_course(tmp_path_factory.mktemp("course") / "small")
 
 
-@pytest.fixture(scope="module")
-def judge(course: Course) -> Iterator[Judge]:
-    level_here()
-    os.environ["COURSE_ATTACKS_SECRET"] = "CANARY"
-    try:
-        with Judge(course, LIMITS) as judge:
+@pytest.fixture(scope="module", params=(*sandbox.STRICT, *filter(None, [os.environ.get(DECLARED)])))
+def judge(request: pytest.FixtureRequest, course: Course) -> Iterator[Judge]:
+    """A judge at every strict level that this machine can have; the others are skipped by name."""
+    level, here = request.param, levels_here()
+    if level not in here:
+        pytest.skip(f"level {level} cannot be had here, but {', '.join(here)}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_ATTACKS_SECRET", "CANARY")
+        patch.setattr(sandbox, "probe", lambda: sandbox.Found(level))
+        with Judge(course, LIMITS, allow_limited=level not in sandbox.STRICT) as judge:
+            assert judge.level == level
             yield judge
-    finally:
-        del os.environ["COURSE_ATTACKS_SECRET"]
 
 
 def attacked(course: Course, prey: Prey, attack: Attack) -> Submission:

@@ -12,7 +12,7 @@ import pytest
 from small_course import ASSIGNMENT, Submission, small_course
 
 from attacks.corpus import ALL, ATTACKS
-from attacks.test_attacks import Prey, attacked, level_here
+from attacks.test_attacks import Prey, attacked, levels_here
 from autograder.course import Course
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def run(course: Course, *words: str) -> None:
 
 
 def test_attackers_get_nothing_and_honest_students_everything(tmp_path: Path) -> None:
-    level_here()
+    levels_here()
     course = small_course(tmp_path / "small")
     prey = Prey(tmp_path / "prey", "secret-of-the-class")
     prey.set_out()

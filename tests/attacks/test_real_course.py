@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from attacks.real_course import DELAYS, FIRST, HEISTS, ORACLES, Heist
-from attacks.test_attacks import DELAY, LIMITS, level_here
+from attacks.test_attacks import DELAY, LIMITS, levels_here
 from autograder.cells import Notebook, parse_notebook, solution_cells
 from autograder.course import COURSE, ROOT
 from autograder.judge import Judge
@@ -38,7 +38,7 @@ def solved(assignment: str, **answers: str) -> Notebook:
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
-    level_here()
+    levels_here()
     with Judge(COURSE, PATIENT) as judge:
         yield judge
 
@@ -70,7 +70,7 @@ def test_what_the_engine_gives_away_is_named_in_security_md(heist: Heist, judge:
 
 @pytest.mark.parametrize("name", DELAYS)
 def test_nobody_takes_longer_than_the_deadline(name: str) -> None:
-    level_here()
+    levels_here()
     with Judge(COURSE, LIMITS) as judge:
         full = judge.verdict(solved(FIRST), FIRST)
         assert full.score == full.points
