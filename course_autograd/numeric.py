@@ -115,48 +115,74 @@ def jacobian(
     -------
     Jacobian
     """
-    point = [np.array(value, dtype=np.float64) for value in inputs]
-
+    point = [np.array(value, dtype=np.float64, order="C") for value in inputs]
     output = evaluate(forward, point, options)
-
-    def slopes(position: int, index: tuple[int, ...], width: float) -> tuple[Array, Array]:
-        """Return the slope of the chord over the point, and how much it bends at the point.
-
-        The widths are those that floats really give.
-        """
-        middle = float(point[position][index])
-        right, left = middle + width, middle - width
-        ends = []
-        for entry in (right, left):
-            moved = point[position].copy()
-            moved[index] = entry
-            values = [moved if k == position else other for k, other in enumerate(point)]
-            ends.append(_value(forward, values, options).ravel())
-        here = output.ravel()
-        bend = (ends[0] - here) / (right - middle) - (here - ends[1]) / (middle - left)
-        return (ends[0] - ends[1]) / (right - left), bend
-
+    here = output.ravel()
     blocks, errors = [], []
-    for position, here in enumerate(point):
-        block = np.zeros((here.size, output.size))
-        error = np.zeros((here.size, output.size))
+    for position, value in enumerate(point):
+        middle = value.ravel()
+        step = STEP * np.maximum(1.0, np.abs(middle))
+        # The widths are those that floats really give.
+        ends = [middle + step, middle - step, middle + 2.0 * step, middle - 2.0 * step]
         with _quiet():
-            for row, index in enumerate(np.ndindex(here.shape)):
-                step = STEP * max(1.0, abs(float(here[index])))
-                near, bend = slopes(position, index, step)
-                far, wide_bend = slopes(position, index, 2.0 * step)
-                block[row] = near + (near - far) / 3.0
-                rounding = PRECISION * np.abs(output.ravel()) / step
-                # A smooth function bends in proportion to the width; what remains is a kink.
-                kink = np.abs(2.0 * bend - wide_bend)
-                kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block[row]))] = 0.0
-                error[row] = np.abs(near - far) + rounding + kink
+            swept = _swept(forward, point, position, ends, output.size, options)
+            near, bend = _slopes(ends[0], middle, ends[1], swept[0], here, swept[1])
+            far, wide_bend = _slopes(ends[2], middle, ends[3], swept[2], here, swept[3])
+            block = near + (near - far) / 3.0
+            # A smooth function bends in proportion to the width; what remains is a kink.
+            kink = np.abs(2.0 * bend - wide_bend)
+            kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
+            rounding = PRECISION * np.abs(here) / step[:, None]
+            error = np.abs(near - far) + rounding + kink
         lost = ~np.isfinite(block) | ~np.isfinite(error)
         block[lost] = error[lost] = np.nan
         blocks.append(block)
         errors.append(error)
-    shapes = tuple(here.shape for here in point)
+    shapes = tuple(value.shape for value in point)
     return Jacobian(output, tuple(blocks), tuple(errors), shapes)
+
+
+def _swept(
+    forward: Callable[..., Any],
+    point: Sequence[Array],
+    position: int,
+    ends: Sequence[Array],
+    size: int,
+    options: Mapping[str, Any] | None,
+) -> Array:
+    """Move every entry of one input to each of its `ends`, and return all outputs.
+
+    The entry is moved in `point` itself, and back: nothing is copied but the outputs.
+
+    Returns
+    -------
+    ndarray of shape (ends, entries of the input, entries of the output)
+    """
+    kept = options or {}
+    moved = point[position]
+    plain = [value if value.ndim else value[()] for value in point]
+    found = np.empty((len(ends), moved.size, size))
+    if not moved.ndim:
+        for end, entries in enumerate(ends):
+            plain[position] = entries[0]
+            found[end, 0] = np.ravel(forward([], *plain, **kept))
+        return found
+    flat = moved.reshape(-1)  # a view: `point` holds arrays in C order
+    for row, middle in enumerate(flat.tolist()):
+        for end, entries in enumerate(ends):
+            flat[row] = entries[row]
+            found[end, row] = np.ravel(forward([], *plain, **kept))
+        flat[row] = middle
+    return found
+
+
+def _slopes(
+    right: Array, middle: Array, left: Array, at_right: Array, here: Array, at_left: Array
+) -> tuple[Array, Array]:
+    """Return the slopes of the chords over `middle`, and how much they bend there."""
+    up, down = (right - middle)[:, None], (middle - left)[:, None]
+    bend = (at_right - here) / up - (here - at_left) / down
+    return (at_right - at_left) / (right - left)[:, None], bend
 
 
 class Measurement:
