@@ -20,6 +20,7 @@ from course_autograd.state import State, matching
 from course_autograd.tensor import Tensor
 
 Array = npt.NDArray[Any]
+CHUNK = 1 << 16  # entries that are moved at a time: half a megabyte, which stays near the processor
 
 
 class Optimizer:
@@ -52,12 +53,13 @@ class Optimizer:
         self.parameters = _distinct_leaves(type(self).__name__, parameters)
         self.lr = _number(type(self).__name__, "lr", lr, above=0.0)
         self.steps = 0
-        count = len(self.parameters)
         self._running: dict[str, list[Array]] = {
             name: [np.zeros(p.shape, p.dtype) for p in self.parameters] for name in self.averages
         }
-        self._owned: list[Any] = [None] * count
-        self._scratch: list[Array | None] = [None] * count
+        self._averages = [list(one) for one in zip(*self._running.values(), strict=True)]
+        self._averages = self._averages or [[] for _ in self.parameters]
+        self._owned: list[Any] = [None] * len(self.parameters)
+        self._scratch: list[Any] = [None] * len(self.parameters)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -72,22 +74,41 @@ class Optimizer:
             if gradient is None:
                 continue
             value = parameter.value
-            if type(value) is not np.ndarray:  # a scalar: NumPy scalars cannot be changed in place
-                box = np.array(value)
-                self._move(position, box, np.asarray(gradient), np.empty_like(box))
-                parameter.value = box[()]
-                continue
             if value is not self._owned[position]:
-                value = self._owned[position] = parameter.value = value.copy()
-                self._scratch[position] = np.empty_like(value)
-            scratch = self._scratch[position]
-            assert scratch is not None
-            self._move(position, value, gradient, scratch)
+                value = self._own(position, parameter)
+            if type(gradient) is Rows and not self._moves_rows:
+                gradient = gradient.dense()  # every row has its averages
+            averages, scratch = self._averages[position], self._scratch[position]
+            if value.size <= CHUNK or type(gradient) is Rows:
+                self._move(value, gradient, scratch, averages)
+            else:
+                height = len(scratch)
+                for first in range(0, len(value), height):
+                    rows = slice(first, first + height)
+                    piece = value[rows]
+                    kept = [one[rows] for one in averages]
+                    self._move(piece, gradient[rows], scratch[: len(piece)], kept)
+            if parameter.value is not value:
+                parameter.value = value[()]  # a scalar: NumPy's cannot be changed in place
 
-    def _move(self, position: int, value: Array, gradient: Any, scratch: Array) -> None:
-        """Change `value` in place; `scratch` has its shape and may be used freely.
+    def _own(self, position: int, parameter: Tensor) -> Array:
+        """Return an array of our own with the value of `parameter`, and give it that array.
 
-        `gradient` is an array or, after `ops.embedding`, `Rows`.
+        A scalar is returned in an array without axes, and stays what it is.
+        """
+        value: Array = np.array(parameter.value)
+        height = max(1, CHUNK * len(value) // value.size) if value.size > CHUNK else None
+        self._scratch[position] = np.empty_like(value[:height] if height else value)
+        if value.ndim:
+            self._owned[position] = parameter.value = value
+        return value
+
+    _moves_rows = False  # whether `_move` takes a gradient that is kept as `Rows`
+
+    def _move(self, value: Array, gradient: Any, scratch: Array, averages: list[Array]) -> None:
+        """Change `value` and the running averages in place, entry by entry.
+
+        `scratch` has the shape of `value` and may be used freely. Large arrays come in pieces.
         """
         raise NotImplementedError
 
@@ -138,20 +159,19 @@ class SGD(Optimizer):
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0) -> None:
         self.momentum = _number("SGD", "momentum", momentum, least=0.0, below=1.0)
         self.averages = ("velocity",) if self.momentum else ()
+        self._moves_rows = not self.momentum
         super().__init__(parameters, lr)
 
-    def _move(self, position: int, value: Array, gradient: Any, scratch: Array) -> None:
-        if isinstance(gradient, Rows):
-            if not self.momentum:
-                gradient.subtract_from(value, self.lr)
-                return
-            gradient = gradient.dense()  # every row has a velocity
-        if self.momentum:
-            velocity = self._running["velocity"][position]
+    def _move(self, value: Array, gradient: Any, scratch: Array, averages: list[Array]) -> None:
+        if averages:
+            (velocity,) = averages
             velocity *= self.momentum
             velocity += gradient
             gradient = velocity
-        np.multiply(gradient, self.lr, out=scratch)
+        elif type(gradient) is Rows:
+            gradient.subtract_from(value, self.lr)
+            return
+        np.multiply(gradient, self.lr, scratch)
         value -= scratch
 
 
@@ -191,11 +211,9 @@ class Adam(Optimizer):
         self.eps = _number("Adam", "eps", eps, above=0.0)
         super().__init__(parameters, lr)
 
-    def _move(self, position: int, value: Array, gradient: Any, scratch: Array) -> None:
-        if isinstance(gradient, Rows):
-            gradient = gradient.dense()  # every row has its averages
+    def _move(self, value: Array, gradient: Any, scratch: Array, averages: list[Array]) -> None:
         first, second = self.betas
-        mean, square = self._running["mean"][position], self._running["square"][position]
+        mean, square = averages
         mean *= first
         np.multiply(gradient, 1.0 - first, out=scratch)
         mean += scratch

@@ -6,7 +6,7 @@ the operation, its inputs, and what the forward rule saved; nothing else is need
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -167,7 +167,7 @@ class Tensor:
         self.operation = None
         self.options = None
         self.saved = ()
-        self.requires_grad = requires_grad
+        self.requires_grad = bool(requires_grad)
         self.name = name
 
     @property
@@ -268,12 +268,14 @@ class Tensor:
                 "backward: expected a tensor that depends on something with a gradient, got one "
                 "without a graph. Compute it from tensors, and outside of no_grad()."
             )
-        if self.value.shape != ():
+        value = self.value
+        if type(value) is not float64 and value.shape != ():
             raise NotScalarError(
                 "backward: expected a scalar (shape ()), got a tensor of shape "
-                f"{self.value.shape}. Reduce it to one number first, for example with .sum()."
+                f"{value.shape}. Reduce it to one number first, for example with .sum()."
             )
-        backpropagate(self, self.value.dtype.type(1), keep_inner=keep_inner)
+        start = float64(1.0) if type(value) is float64 else value.dtype.type(1)
+        backpropagate(self, start, keep_inner=keep_inner)
 
     def get_graph_above(self) -> nx.DiGraph[Tensor]:
         """Return the graph of this tensor and all tensors it was computed from.
@@ -403,34 +405,44 @@ def constant(name: str, value: Any) -> Any:
     return array if array.ndim else array.item()
 
 
-def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None) -> Tensor:
+def apply(  # noqa: PLR0915 - the way of every node: spelled out, since calls cost as much as work
+    operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None
+) -> Tensor:
     """Run an operation's forward rule on the values of `inputs` and return the new node."""
     __tracebackhide__ = True
-    values: list[Any] = []
-    needs: tuple[bool, ...] = ()
-    as_given = True  # every input is a tensor or a Python number
-    for given in inputs:
-        if type(given) is Tensor or isinstance(given, Tensor):
-            values.append(given.value)
-            needs += NEEDED if given.requires_grad else NOT_NEEDED
+    values: Sequence[Any]
+    needs: tuple[bool, ...]
+    count = len(inputs)
+    if count == 2:  # most nodes: spelled out, which saves a third of the time
+        x, y = inputs
+        if isinstance(x, Tensor):
+            first, needed = x.value, x.requires_grad
         else:
-            value = constant(operation.__name__, given)
-            values.append(value)
-            needs += NOT_NEEDED
-            as_given = as_given and value is given
+            x = first = constant(operation.__name__, x)
+            inputs, needed = (x, y), False
+        if isinstance(y, Tensor):
+            second, also_needed = y.value, y.requires_grad
+        else:
+            y = second = constant(operation.__name__, y)
+            inputs, also_needed = (x, y), False
+        values, needs = (first, second), PAIRS[needed][also_needed]
+    elif count == 1 and isinstance(inputs[0], Tensor):
+        (only,) = inputs
+        values, needs = (only.value,), NEEDED if only.requires_grad else NOT_NEEDED
+    else:
+        inputs, values, needs = _read(operation.__name__, inputs)
     ctx: list[Any] = []
     try:
         if options:
             value = operation.forward(ctx, *values, **options)
-        elif len(values) == 2:  # spelled out: unpacking costs as much as the rest of the call
-            value = operation.forward(ctx, values[0], values[1])
+        elif count == 2:  # unpacking costs as much as the rest of the call
+            value = operation.forward(ctx, first, second)
+        elif count == 1:
+            value = operation.forward(ctx, values[0])
         else:
             value = operation.forward(ctx, *values)
     except Exception as error:
-        if operation.broadcasts:
-            _require_broadcast(operation.__name__, [np.shape(value) for value in values])
-        _require_written(error, operation)
-        _note(error, "forward", operation, "inputs", values)
+        _explain_forward(error, operation, values)
         raise
     if type(value) is not float64 and (
         type(value) is not ndarray or value.dtype.kind != "f" or not value.ndim
@@ -444,16 +456,8 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
         node.requires_grad = True
         node.saved = tuple(ctx)
         node.options = options or None
-        node.needs = SAME_NEEDS.setdefault(needs, needs)
-        if as_given:
-            node.inputs = inputs
-        else:  # constants as numbers and arrays, tensors as they are
-            node.inputs = tuple(
-                [
-                    given if isinstance(given, Tensor) else value
-                    for given, value in zip(inputs, values, strict=True)
-                ]
-            )
+        node.needs = needs
+        node.inputs = inputs
     else:
         node.operation = node.options = None
         node.requires_grad = False
@@ -464,7 +468,36 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
 new_tensor = object.__new__
 NEEDED, NOT_NEEDED = (True,), (False,)
 # Nodes share their tuples of needs: there are few different ones, and many nodes.
+PAIRS = (((False, False), (False, True)), ((True, False), (True, True)))
 SAME_NEEDS: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+
+
+def _read(
+    name: str, inputs: tuple[Any, ...]
+) -> tuple[tuple[Any, ...], list[Any], tuple[bool, ...]]:
+    """Return the inputs with constants as numbers and arrays, their values, and what they need."""
+    values: list[Any] = []
+    needs: tuple[bool, ...] = ()
+    for given in inputs:
+        if isinstance(given, Tensor):
+            values.append(given.value)
+            needs += NEEDED if given.requires_grad else NOT_NEEDED
+        else:
+            value = constant(name, given)
+            if value is not given:
+                place = len(values)
+                inputs = (*inputs[:place], value, *inputs[place + 1 :])
+            values.append(value)
+            needs += NOT_NEEDED
+    return inputs, values, SAME_NEEDS.setdefault(needs, needs)
+
+
+def _explain_forward(error: Exception, operation: Any, values: Sequence[Any]) -> None:
+    """Add to an error raised inside a forward rule what it was about."""
+    if operation.broadcasts:
+        _require_broadcast(operation.__name__, [np.shape(value) for value in values])
+    _require_written(error, operation)
+    _note(error, "forward", operation, "inputs", values)
 
 
 def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
@@ -505,7 +538,7 @@ def _require_written(error: Exception, operation: Any) -> None:
         ) from None
 
 
-def _note(error: Exception, rule: str, operation: Any, what: str, values: list[Any]) -> None:
+def _note(error: Exception, rule: str, operation: Any, what: str, values: Sequence[Any]) -> None:
     """Add to an error raised inside a rule which rule it was, and the shapes it was given."""
     shapes = ", ".join(str(np.shape(value)) for value in values)
     error.add_note(f"(in the {rule} rule of {operation.__name__}; {what} of shape {shapes})")
@@ -576,13 +609,32 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
     """Let every node, the output first, send its messages to the nodes it was computed from."""
     __tracebackhide__ = True
     for node in order:
-        grad_output = node.gradient
-        gradients = checked_rule(node, grad_output)
-        needs = node.needs
+        grad_output, needs = node.gradient, node.needs
+        ctx = Context(node.saved)
+        ctx.needs = needs
+        try:
+            gradients = node.operation.backward(ctx, grad_output)
+        except Exception as error:
+            _explain(error, node.operation, grad_output)
+            raise
+        # The gradient contract: the common case is decided here, cheaply; `conform` decides the
+        # rest, and finds the words.
+        if type(gradients) is not tuple or len(gradients) != len(needs):
+            gradients = _conformed(node, gradients)
         position = 0
         for parent in node.inputs:
             if needs[position]:
-                gradient = gradients[position]
+                value, gradient = parent.value, gradients[position]
+                if (type(gradient) is not float64 or type(value) is not float64) and (
+                    type(gradient) is not type(value)
+                    or gradient.shape != value.shape
+                    or gradient.dtype is not value.dtype
+                ):
+                    if type(gradient) is not Rows or gradient.shape != value.shape:
+                        gradients = _conformed(node, gradients)
+                        gradient = gradients[position]
+                    elif parent.operation is not None:
+                        gradient = gradient.dense()  # rules are given arrays
                 if parent.gradient is not None:
                     parent.gradient = parent.gradient + gradient  # never in place: maybe shared
                 elif (
@@ -591,8 +643,6 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
                     and _shared(gradient, grad_output, gradients, node.saved)
                 ):
                     parent.gradient = gradient.copy()  # leaves own theirs: optimizers write into it
-                elif type(gradient) is Rows and parent.operation is not None:
-                    parent.gradient = gradient.dense()  # rules are given arrays
                 else:
                     parent.gradient = gradient
             position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
@@ -623,33 +673,11 @@ def _explain(error: Exception, operation: Any, grad_output: Any) -> None:
 def checked_rule(node: Tensor, grad_output: Any) -> Any:
     """Run the backward rule of `node` and hold what it returns against the gradient contract."""
     __tracebackhide__ = True
-    operation, needs = node.operation, node.needs
-    ctx = Context(node.saved)
-    ctx.needs = needs
-    try:
-        gradients = operation.backward(ctx, grad_output)
-    except Exception as error:
-        _explain(error, operation, grad_output)
-        raise
-    # The common case is decided here, cheaply; `conform` decides the rest, and finds the words.
-    inputs = node.inputs
-    if type(gradients) is tuple and len(gradients) == len(inputs):
-        position = 0
-        for given in inputs:
-            if needs[position]:
-                value, gradient = given.value, gradients[position]
-                if type(value) is float64:
-                    if type(gradient) is not float64:
-                        break
-                elif (
-                    type(gradient) is not type(value)
-                    or gradient.shape != value.shape
-                    or gradient.dtype is not value.dtype
-                ):
-                    break
-            position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
-        else:
-            return gradients
+    return _conformed(node, run_rule(node.operation, node.saved, node.needs, grad_output))
+
+
+def _conformed(node: Tensor, gradients: Any) -> Any:
+    """Return the gradients of a rule in the shapes and dtypes of the inputs, or say why not."""
     return conform(
         node.operation.__name__,
         gradients,

@@ -204,7 +204,7 @@ def test_what_cells_show_is_text_and_pictures_made_anew(room):
                     assert set(output.get("data", {})) <= {"text/plain", "image/png"}
     assert kinds <= {"stream", "display_data"}
     shown = [cell for cell in room.graded("aa_good").cells if cell.source == "np.sqrt(2)"]
-    assert "1.414" in shown[0].outputs[0].text
+    assert "1.414" in shown[0].outputs[0].data["text/plain"]
 
 
 def test_what_is_shown_of_long_cells_is_bounded_and_says_so(room):
