@@ -11,25 +11,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
-from course_autograd.contract import conform, describe
-from course_autograd.errors import (
-    NoGraphError,
-    NotScalarError,
-    OptionError,
-    ShapeError,
-    UndoneExerciseError,
-    ValueTypeError,
-)
+from course_autograd.contract import conform
+from course_autograd.errors import NoGraphError, NotScalarError, OptionError
+from course_autograd.explain import explain_backward, explain_forward
 from course_autograd.rows import Rows
+from course_autograd.values import as_output, as_value, constant, float64, ndarray
 
 if TYPE_CHECKING:
     import networkx as nx
-
-Array = npt.NDArray[Any]
-# Looked up once per node of a graph, so by their shortest names.
-float64, ndarray = np.float64, np.ndarray
 
 # Operators look their operation up here; `course_autograd.ops` fills the table, so that this
 # module never imports it.
@@ -70,36 +60,6 @@ class Context(list[Any]):
 
     __slots__ = ("needs",)
     needs: tuple[bool, ...]
-
-
-def as_value(value: object) -> Any:
-    """Return `value` as a float array (a NumPy scalar if it has no axes), always a copy.
-
-    Integers and booleans become float64; float32 stays float32.
-
-    Raises
-    ------
-    ValueTypeError
-        For strings, complex numbers, objects and lists of unequal lengths.
-    """
-    if isinstance(value, Tensor):
-        value = value.value
-    try:
-        array = np.array(value, subok=False)
-    except ValueError as error:
-        raise ValueTypeError(
-            f"Tensor: expected a number or an array, got a list that is not rectangular ({error}). "
-            "Give all rows the same length."
-        ) from error
-    kind = array.dtype.kind
-    if kind in "iub":
-        array = array.astype(np.float64)
-    elif kind != "f":
-        raise ValueTypeError(
-            f"Tensor: expected real numbers, got {describe(value)} with dtype {array.dtype}. "
-            "Convert it to numbers first."
-        )
-    return array if array.ndim else array[()]
 
 
 class Tensor:
@@ -161,6 +121,8 @@ class Tensor:
     def __init__(
         self, value: object, name: str | None = None, *, requires_grad: bool = True
     ) -> None:
+        if isinstance(value, Tensor):
+            value = value.value
         self.value = float64(value) if type(value) is float else as_value(value)
         self.gradient = None
         self.inputs = self.needs = ()
@@ -376,35 +338,6 @@ class Tensor:
 # --- building the graph --------------------------------------------------------------------
 
 
-def constant(name: str, value: Any) -> Any:
-    """Return an input of the operation `name` that is no tensor as a Python number or an array.
-
-    Numbers stay Python numbers, so that float32 tensors stay float32 beside them.
-
-    Raises
-    ------
-    ValueTypeError
-        For everything that is not made of real numbers.
-    """
-    kind = type(value)
-    if kind is float or kind is int:
-        return value
-    if kind is ndarray and value.dtype.kind in "fiub" and value.ndim:
-        return value
-    rectangular = True
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array, rectangular = np.array(None), False
-    if array.dtype.kind not in "fiub":
-        what = f"dtype {array.dtype}" if rectangular else "rows of unequal lengths"
-        raise ValueTypeError(
-            f"{name}: expected a tensor, a number or an array of numbers, got {describe(value)} "
-            f"with {what}. Give the inputs one by one."
-        )
-    return array if array.ndim else array.item()
-
-
 def apply(  # noqa: PLR0915 - the way of every node: spelled out, since calls cost as much as work
     operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None
 ) -> Tensor:
@@ -442,12 +375,12 @@ def apply(  # noqa: PLR0915 - the way of every node: spelled out, since calls co
         else:
             value = operation.forward(ctx, *values)
     except Exception as error:
-        _explain_forward(error, operation, values)
+        explain_forward(error, operation, values)
         raise
     if type(value) is not float64 and (
         type(value) is not ndarray or value.dtype.kind != "f" or not value.ndim
     ):
-        value = _output(operation, value)
+        value = as_output(operation.__name__, value)
     node = new_tensor(Tensor)
     node.value = value
     node.gradient = node.name = None
@@ -490,58 +423,6 @@ def _read(
             values.append(value)
             needs += NOT_NEEDED
     return inputs, values, SAME_NEEDS.setdefault(needs, needs)
-
-
-def _explain_forward(error: Exception, operation: Any, values: Sequence[Any]) -> None:
-    """Add to an error raised inside a forward rule what it was about."""
-    if operation.broadcasts:
-        _require_broadcast(operation.__name__, [np.shape(value) for value in values])
-    _require_written(error, operation)
-    _note(error, "forward", operation, "inputs", values)
-
-
-def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
-    """Say it in our words when the shapes of an elementwise operation do not broadcast."""
-    try:
-        np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise ShapeError(
-            f"{name}: expected shapes that broadcast (sizes equal or 1, counted from the last "
-            f"axis), got {' and '.join(map(str, shapes))}. Reshape or transpose one of them."
-        ) from None
-
-
-def _output(operation: Any, value: object) -> Any:
-    """Bring what a forward rule returned to a float array or NumPy scalar."""
-    if value is None:
-        raise ValueTypeError(
-            f"{operation.__name__}: the forward rule returned None; expected one array. "
-            "Does it end in a return statement?"
-        )
-    if isinstance(value, float64 | np.float32):
-        return value
-    if isinstance(value, ndarray) and value.dtype.kind == "f":
-        return value if value.ndim else value[()]
-    try:
-        return as_value(value)
-    except ValueTypeError as error:
-        raise ValueTypeError(f"{operation.__name__}: the forward rule returned {error}") from error
-
-
-def _require_written(error: Exception, operation: Any) -> None:
-    """Say which exercise it was, if `error` is the bare NotImplementedError of its stub."""
-    if type(error) is NotImplementedError and not error.args and operation.exercise is not None:
-        raise UndoneExerciseError(
-            f"{operation.__name__} is not written yet: it is the exercise '{operation.__name__}' "
-            f"of assignment {operation.exercise}. In its cell, put your own lines in place of "
-            "'raise NotImplementedError()', run that cell, and try again."
-        ) from None
-
-
-def _note(error: Exception, rule: str, operation: Any, what: str, values: Sequence[Any]) -> None:
-    """Add to an error raised inside a rule which rule it was, and the shapes it was given."""
-    shapes = ", ".join(str(np.shape(value)) for value in values)
-    error.add_note(f"(in the {rule} rule of {operation.__name__}; {what} of shape {shapes})")
 
 
 # --- going back ----------------------------------------------------------------------------
@@ -615,7 +496,7 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
         try:
             gradients = node.operation.backward(ctx, grad_output)
         except Exception as error:
-            _explain(error, node.operation, grad_output)
+            explain_backward(error, node.operation, grad_output)
             raise
         # The gradient contract: the common case is decided here, cheaply; `conform` decides the
         # rest, and finds the words.
@@ -660,14 +541,8 @@ def run_rule(
     try:
         return operation.backward(ctx, grad_output)
     except Exception as error:
-        _explain(error, operation, grad_output)
+        explain_backward(error, operation, grad_output)
         raise
-
-
-def _explain(error: Exception, operation: Any, grad_output: Any) -> None:
-    """Add to an error raised inside a backward rule what it was about."""
-    _require_written(error, operation)
-    _note(error, "backward", operation, "grad_output", [grad_output])
 
 
 def checked_rule(node: Tensor, grad_output: Any) -> Any:

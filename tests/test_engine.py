@@ -22,7 +22,7 @@ from course_autograd.errors import (
     UndoneExerciseError,
     ValueTypeError,
 )
-from course_autograd.operation import is_undone, replaced_operations, reset_rules
+from course_autograd.registering import is_undone, replaced_operations, reset_rules
 from course_autograd.tensor import backpropagate, run_rule
 
 with_rules = pytest.mark.usefixtures("reference_rules")

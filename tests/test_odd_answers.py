@@ -15,7 +15,7 @@ from course_autograd import backward_of, check, ops
 from course_autograd.check import CheckTargetError, examine
 from course_autograd.errors import CheckFailed
 from course_autograd.exercises import exercises, operation_exercise
-from course_autograd.operation import reset_rules
+from course_autograd.registering import reset_rules
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from autograder.soundness.matrix import Matrix, Outcome, by_grader, matrix, wron
 from autograder.soundness.slips import Kind, Slip, StaleSlipError, edit, numbers, wrapped
 from course_autograd import Operation, ops
 from course_autograd.exercises import exercises, find
-from course_autograd.operation import replaced_operations
+from course_autograd.registering import replaced_operations
 
 NAMES = tuple(exercises())
 QUICK = ("by_hand", "mul", "relu", "train_step")  # one of each kind of exercise

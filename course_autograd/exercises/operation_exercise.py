@@ -53,7 +53,8 @@ from course_autograd.numeric import (
     nearby_gradients,
     nearby_jacobians,
 )
-from course_autograd.operation import Operation, replaced_operations
+from course_autograd.operation import Operation
+from course_autograd.registering import replaced_operations
 from course_autograd.symptoms import from_error, from_flags
 from course_autograd.tensor import Tensor, apply, backpropagate, run_rule
 
