@@ -16,7 +16,7 @@ from course_autograd.errors import CheckFailed, CourseError
 from course_autograd.exercises.base import WORKED_OUT, Exercise
 from course_autograd.exercises.catalogue import exercises
 from course_autograd.exercises.operation_exercise import OperationExercise
-from course_autograd.exercises.report import Report, score, shortened
+from course_autograd.exercises.report import Report, examine, shortened
 from course_autograd.operation import Operation
 
 STEPS = (1, 2, 3, 4)
@@ -79,16 +79,6 @@ def _call(exercise: Exercise, hint: int, seed: int) -> str:
     answered = f'"{exercise.name}", {exercise.name}' if exercise.kind in WORKED_OUT else None
     what = answered or target.get(exercise.kind, exercise.name)
     return f"check({what}, hint={hint}{f', seed={seed}' if seed else ''})"
-
-
-def examine(exercise: Exercise, answer: Any, *, seed: int = 0) -> Report:
-    """Put all questions of an exercise to `answer` here and now, and return the report."""
-    if answer is None:
-        return score(exercise, [exercise.unanswered()])
-    with np.errstate(all="ignore"):  # whatever np.seterr was told to do in the notebook
-        cases = exercise.cases(np.random.default_rng(seed))
-        findings = [exercise.judge(case, exercise.run(answer, case)) for case in cases]
-    return score(exercise, findings)
 
 
 def progress(

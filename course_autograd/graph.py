@@ -19,7 +19,7 @@ import numpy as np
 
 from course_autograd.errors import CourseError
 from course_autograd.tensor import Tensor, checked_rule, run_rule
-from course_autograd.words import number_text, one_line, options_text, value_text, width
+from course_autograd.words import number_text, one_line, options_text, text_table, value_text
 
 HEADER = ("node", "operation", "inputs", "value", "gradient")
 AFTER_BACKWARD = (*HEADER[:-1], "local derivative", "upstream", "gradient")
@@ -117,6 +117,11 @@ def trace(tensor: Tensor) -> list[Node]:
         _node(number, item, label, given)
         for number, (item, given, label) in enumerate(zip(items, inputs, labels, strict=True))
     ]
+
+
+def items(tensor: Tensor) -> list[Any]:
+    """Return the tensors and constants themselves, each at the number that `trace` gives it."""
+    return _ordered(tensor)[0]
 
 
 def _ordered(tensor: Tensor) -> tuple[list[Any], list[tuple[int, ...]]]:
@@ -370,17 +375,12 @@ def table_of(nodes: Sequence[Node], known: Sequence[Message] = (), most: int = 2
     if left_out > 0:
         first = most // 2
         lines = lines[: first + 1] + lines[first + 1 + left_out :]
-    widths = [max(width(line[column]) for line in lines) for column in range(len(lines[0]))]
-    texts = [
-        "  ".join(
-            cell + " " * (room - width(cell)) for cell, room in zip(line, widths, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
-    texts.insert(1, "-" * (sum(widths) + 2 * len(widths) - 2))
+    text = text_table(lines)
     if left_out > 0:
-        texts.insert(2 + most // 2, f"... {left_out} more nodes ...")
-    return "\n".join(texts)
+        whole = text.split("\n")
+        whole.insert(2 + most // 2, f"... {left_out} more nodes ...")
+        text = "\n".join(whole)
+    return text
 
 
 def tell(tensor: Tensor, decimals: int | None = None) -> None:

@@ -199,6 +199,8 @@ class Measurement:
 
     Attributes
     ----------
+    point : list of ndarray
+        The inputs.
     confirmed : tuple of float
         The slopes that agreed when gradients were last confirmed; empty if they were not.
     """
@@ -210,18 +212,22 @@ class Measurement:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self._forward, self._options = forward, options
-        self._point = [np.array(value, dtype=np.float64) for value in inputs]
+        self.point = [np.array(value, dtype=np.float64) for value in inputs]
         self.confirmed: tuple[float, ...] = ()
 
     @cached_property
     def output(self) -> Array:
         """The value at the point."""
-        return evaluate(self._forward, self._point, self._options)
+        return self.at(self.point)
+
+    def at(self, values: Sequence[Array]) -> Array:
+        """Return the value for other inputs."""
+        return evaluate(self._forward, values, self._options)
 
     @cached_property
     def jacobian(self) -> Jacobian:
         """The derivative, entry by entry."""
-        return jacobian(self._forward, self._point, self._options)
+        return jacobian(self._forward, self.point, self._options)
 
     def confirms(self, upstream: Array, gradients: Sequence[Array], seed: int) -> bool:
         """Whether `gradients` agree with the slopes along random directions.
@@ -245,7 +251,7 @@ class Measurement:
             measuring every entry takes no longer.
         """
         self.confirmed = ()
-        point, flat = joined(self._point), joined(gradients)
+        point, flat = joined(self.point), joined(gradients)
         if point.size <= DIRECTIONS or not np.isfinite(flat).all():
             return False
         scale = max(1.0, float(np.abs(flat).max()))
@@ -287,7 +293,7 @@ class Measurement:
     def _split(self, flat: Array) -> list[Array]:
         """Cut a flat array into arrays of the shapes of the inputs."""
         parts, start = [], 0
-        for here in self._point:
+        for here in self.point:
             parts.append(flat[start : start + here.size].reshape(here.shape))
             start += here.size
         return parts

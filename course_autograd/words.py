@@ -96,3 +96,16 @@ def width(text: str) -> int:
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in text
     )
+
+
+def text_table(lines: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells in columns; the first row is the header, with a rule below it."""
+    widths = [max(width(line[column]) for line in lines) for column in range(len(lines[0]))]
+    texts = [
+        "  ".join(
+            cell + " " * (room - width(cell)) for cell, room in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    texts.insert(1, "-" * (sum(widths) + 2 * len(widths) - 2))
+    return "\n".join(texts)

@@ -17,10 +17,10 @@ from autograder.course import COURSE
 from autograder.judge import Judge
 from autograder.verdict import Verdict
 from course_autograd import Tensor, check
-from course_autograd.check import examine
 from course_autograd.errors import CheckFailed
 from course_autograd.exercises import Observation, Report, WireError, exercises, find
 from course_autograd.exercises.broken import BROKEN, LIMIT, BreakExercise
+from course_autograd.exercises.report import examine
 from course_autograd.numeric import jacobian
 
 Answers = dict[str, Any]

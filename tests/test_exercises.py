@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from course_autograd import Operation, Tensor, backward_of, implements, ops, tensor_op
-from course_autograd.check import examine
 from course_autograd.exercises import (
     Case,
     Finding,
@@ -29,6 +28,7 @@ from course_autograd.exercises import (
 from course_autograd.exercises.function_backpropagate import Graph
 from course_autograd.exercises.observe import observe
 from course_autograd.exercises.operation_exercise import OperationExercise, draw_upstream
+from course_autograd.exercises.report import examine
 from course_autograd.exercises.values import VALUES
 from course_autograd.mistakes import CATALOGUE
 

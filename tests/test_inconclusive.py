@@ -11,10 +11,10 @@ import pytest
 from autograder.soundness.answers import enter, reference
 from autograder.verdict import exercise_verdict
 from course_autograd import Operation, backward_of, tensor_op
-from course_autograd.check import examine
 from course_autograd.domain import Domain, Example, Kink
 from course_autograd.exercises import Report, exercises
 from course_autograd.exercises.operation_exercise import OperationExercise
+from course_autograd.exercises.report import examine
 from course_autograd.numeric import jacobian
 
 Rule = Callable[[Any, Any], Any]

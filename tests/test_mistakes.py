@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from course_autograd import Operation, Tensor, backward_of, implements, ops
-from course_autograd.check import examine
 from course_autograd.exercises import Report, find
+from course_autograd.exercises.report import examine
 from course_autograd.mistakes import CATALOGUE, NARROWER, TOGETHER, names_of
 from course_autograd.symptoms import SYMPTOMS, from_error, from_flags
 

@@ -31,7 +31,9 @@ ROOMS: list[set[str]] = [
         "exercises",
         "mistakes",
         "symptoms",
+        "replay",
     },
+    {"faults"},
     {"pictures"},
     {"check"},
 ]
@@ -41,6 +43,7 @@ ALLOWED = {
     ("optim", "state"),
     ("optim", "nn"),
     ("state", "nn"),
+    ("exercises", "replay"),
     ("exercises", "mistakes"),
     ("exercises", "symptoms"),
     ("exercises", "nn"),

@@ -20,9 +20,8 @@ from autograder.course import COURSE
 from autograder.judge import Judge, Plan, judged_by, plan
 from autograder.process import Child, ChildError, Limits, SlowError
 from course_autograd import reset_rules
-from course_autograd.check import examine
 from course_autograd.exercises import Exercise, Observation, Report, Trouble, find
-from course_autograd.exercises.report import score
+from course_autograd.exercises.report import examine, score
 
 SECONDS = 4.0  # for one answer in the student's way; the grader has limits of its own
 IN_ONE_CHILD = 60  # answers; then a fresh process, as memory and processor time are limited

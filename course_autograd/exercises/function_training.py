@@ -22,7 +22,8 @@ from course_autograd.exercises.values import number_words, plain_answer
 from course_autograd.nn import Module, Parameter
 from course_autograd.numeric import evaluate, jacobian
 from course_autograd.optim import SGD
-from course_autograd.tensor import Tensor, computation_order
+from course_autograd.replay import Replay
+from course_autograd.tensor import Tensor
 
 ALONE, WITH, CONNECTED = "the hinge loss", "the regularisation term", "connected with W"
 
@@ -167,17 +168,8 @@ class RegularisedHinge(FunctionExercise):
 
 
 def replayed(root: Tensor, leaf: Tensor, value: Array) -> Any:
-    """Compute the graph of `root` once more, with another value in one leaf, and return its value.
-
-    Every node runs the forward rule its operation declares, on what is kept in the graph.
-    """
-    values: dict[Tensor, Any] = {leaf: np.array(value)}
-    for node in computation_order(root):
-        given = [
-            values.get(one, one.value) if isinstance(one, Tensor) else one for one in node.inputs
-        ]
-        values[node] = node.operation.declared_forward([], *given, **(node.options or {}))
-    return values.get(root, root.value)
+    """Compute the graph of `root` once more, with another value in one leaf; return its value."""
+    return Replay(root).result_of(leaf)(np.array(value))
 
 
 LOSS, MOVES, CLEARS = "returns the loss", "moves the parameters", "clears old gradients"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from course_autograd.pictures.layout import Point
 from course_autograd.pictures.scene import INK, Scene, Shape
-from course_autograd.pictures.svg import FILL, STROKE, WIRE
+from course_autograd.pictures.svg import FILL, RING, STROKE, THICK, WIRE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +58,19 @@ def to_axes(scene: Scene, ax: Axes) -> Axes:
                 zorder=3,
             )
         )
+        if shape.marked:
+            around = Shape(
+                shape.node,
+                shape.outline,
+                shape.x - RING,
+                shape.y - RING,
+                shape.width + 2 * RING,
+                shape.height + 2 * RING,
+            )
+            path = Path(_outline(around), codes)
+            ax.add_patch(
+                PathPatch(path, fill=False, edgecolor=INK, linewidth=THICK * points, zorder=3)
+            )
     for text in scene.texts:
         ax.text(
             text.x,

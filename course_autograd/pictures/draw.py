@@ -26,7 +26,7 @@ from course_autograd.graph import (
     trace,
 )
 from course_autograd.pictures.axes import to_axes
-from course_autograd.pictures.scene import compose
+from course_autograd.pictures.scene import Scene, compose
 from course_autograd.pictures.svg import to_svg
 from course_autograd.tensor import Tensor
 from course_autograd.words import range_text, value_text
@@ -70,13 +70,8 @@ class Drawing:
         return target
 
     def _repr_html_(self) -> str:
-        picture = base64.b64encode(self.svg.encode("utf-8")).decode("ascii")
-        wide, high = round(self.scene.width), round(self.scene.height)
         return (
-            '<div style="overflow-x: auto">'
-            f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(self.alt)}" '
-            f'width="{wide}" height="{high}" '
-            f'style="max-width: 100%; min-width: {round(0.8 * wide)}px; height: auto"></div>'
+            f"{picture_html(self.scene, self.svg, self.alt)}"
             "<details><summary>The graph as a table</summary>"
             f"{_html_table(self.scene.nodes, self.messages)}</details>"
         )
@@ -86,6 +81,18 @@ class Drawing:
 
     def __repr__(self) -> str:
         return self.table
+
+
+def picture_html(scene: Scene, svg: str, alt: str) -> str:
+    """Return a drawn graph as an image with its description; it scrolls where it is too wide."""
+    picture = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    wide, high = round(scene.width), round(scene.height)
+    return (
+        '<div style="overflow-x: auto">'
+        f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(alt)}" '
+        f'width="{wide}" height="{high}" '
+        f'style="max-width: 100%; min-width: {round(0.8 * wide)}px; height: auto"></div>'
+    )
 
 
 @overload

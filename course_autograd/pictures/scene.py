@@ -7,7 +7,7 @@ a graph or folds a part of it can find it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
@@ -32,7 +32,11 @@ MARGIN = 12.0
 ARROW = 6.0
 COMMUTATIVE = frozenset({"add", "mul", "maximum"})  # the order of their inputs says nothing
 
-Role = Literal["symbol", "name", "options", "shape", "value", "gradient", "input", "legend"]
+NO_REMARKS: Mapping[int, str] = {}
+
+Role = Literal[
+    "symbol", "name", "options", "shape", "value", "gradient", "input", "legend", "remark"
+]
 Outline = Literal["operation", "leaf", "constant"]
 
 
@@ -46,6 +50,7 @@ class Shape:
     y: float
     width: float
     height: float
+    marked: bool = False
 
     @property
     def corner(self) -> float:
@@ -105,14 +110,30 @@ def text_width(text: str, size: float = FONT_SIZE) -> float:
     return width(text) * size * ADVANCE
 
 
-def compose(nodes: Sequence[Node]) -> Scene:
+def compose(
+    nodes: Sequence[Node],
+    *,
+    remarks: Mapping[int, str] = NO_REMARKS,
+    marked: Collection[int] = (),
+) -> Scene:
     """Compose the picture of a traced graph.
 
     Operations are circles with their symbol, leaves are boxes with their name, constants dashed
     boxes. On the piece of wire that leaves a node its value stands above, its gradient below.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+    remarks : mapping of int to str
+        A line below the gradient of these nodes.
+    marked : collection of int
+        Nodes that are drawn with a second, thick outline.
     """
     shapes = [_shape(node) for node in nodes]
-    sizes = [_room(node, shape) for node, shape in zip(nodes, shapes, strict=True)]
+    sizes = [
+        _room(node, shape, remarks.get(node.number, ""))
+        for node, shape in zip(nodes, shapes, strict=True)
+    ]
     layout = arrange([node.inputs for node in nodes], sizes)
 
     placed: list[Shape] = []
@@ -121,8 +142,9 @@ def compose(nodes: Sequence[Node]) -> Scene:
     for node, shape in zip(nodes, shapes, strict=True):
         i = node.number
         x, y = layout.left[i] + MARGIN, layout.middle[i] + MARGIN
-        placed.append(Shape(i, shape.outline, x, y - shape.height / 2, shape.width, shape.height))
-        texts.extend(_texts(node, placed[-1], y))
+        top = y - shape.height / 2
+        placed.append(Shape(i, shape.outline, x, top, shape.width, shape.height, i in marked))
+        texts.extend(_texts(node, placed[-1], y, remarks.get(i, "")))
         if i < len(nodes) - 1 or _above(node):
             lines.append(Line(i, (x + shape.width, y), (layout.right[i] + MARGIN, y)))
     wires, arrows = [], []
@@ -138,7 +160,7 @@ def compose(nodes: Sequence[Node]) -> Scene:
         wires.append(Wire(wire.source, wire.target, wire.position, tuple(points)))
     scene_width, scene_height = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN
     texts.extend(_marks(nodes, wires))
-    legend = _legend(nodes)
+    legend = _legend(nodes, remarks, marked)
     texts.append(Text(-1, "legend", legend, MARGIN, scene_height + 4, SMALL, FAINT))
     return Scene(
         tuple(nodes),
@@ -165,21 +187,21 @@ def _shape(node: Node) -> Shape:
     return Shape(node.number, outline, 0.0, 0.0, max(26.0, text_width(node.label) + 14), 26.0)
 
 
-def _room(node: Node, shape: Shape) -> tuple[float, float]:
+def _room(node: Node, shape: Shape, remark: str) -> tuple[float, float]:
     """Return width and height of a node with its texts; the wire leaves at half the height."""
-    labels = [*_above(node), _below(node)]
+    labels = [*_above(node), _below(node), remark]
     trunk = max((text_width(label) + 14 for label in labels if label), default=0.0)
     half = shape.height / 2
     if trunk:
-        half = max(half, LABEL_GAP + len(_above(node)) * LINE)
+        half = max(half, LABEL_GAP + max(len(_above(node)), 1 + bool(remark)) * LINE)
     if node.options:
         half = max(half, shape.height / 2 + 2 + 1.3 * SMALL)
         if node.grad is not None:
-            half = max(half, LABEL_GAP + LINE + 1.3 * SMALL)
+            half = max(half, LABEL_GAP + (1 + bool(remark)) * LINE + 1.3 * SMALL)
     return max(shape.width + trunk, text_width(node.options, SMALL)), 2 * half
 
 
-def _texts(node: Node, shape: Shape, y: float) -> Iterator[Text]:
+def _texts(node: Node, shape: Shape, y: float, remark: str) -> Iterator[Text]:
     """Yield the texts of a placed node whose middle is at height `y`."""
     i, middle = node.number, shape.x + shape.width / 2
     if node.operation:
@@ -195,11 +217,14 @@ def _texts(node: Node, shape: Shape, y: float) -> Iterator[Text]:
     if node.grad is not None:
         below = _below(node)
         yield Text(i, "gradient", below, start, y + lift, colour=GRADIENT_COLOUR, bold=True)
+    if remark:
+        yield Text(i, "remark", remark, start, y + lift + LINE)
     if node.options:
         # Never to the left of the shape, where wires arrive.
         room = text_width(node.options, SMALL)
         left = max(shape.x, middle - room / 2)
-        low = max(y + shape.height / 2 + 2, y + LABEL_GAP + LINE) + 0.65 * SMALL
+        lines = (1 + bool(remark)) * LINE
+        low = max(y + shape.height / 2 + 2, y + LABEL_GAP + lines) + 0.65 * SMALL
         yield Text(i, "options", node.options, left, low, SMALL, FAINT)
 
 
@@ -243,7 +268,7 @@ def _below(node: Node) -> str:
     return "∂ " + typographic(entries_text(node.grad, 2) if array else range_text(node.grad))
 
 
-def _legend(nodes: Sequence[Node]) -> str:
+def _legend(nodes: Sequence[Node], remarks: Mapping[int, str], marked: Collection[int]) -> str:
     words = ["above a line: value"]
     if any(getattr(node.value, "size", 1) > FEW for node in nodes):
         words[0] += " (arrays: smallest … largest)"
@@ -251,6 +276,10 @@ def _legend(nodes: Sequence[Node]) -> str:
         words.append("below, ∂: gradient")
     if any(node.constant for node in nodes):
         words.append("dashed: constant")
+    if remarks:
+        words.append("✓ ✗: compared with the measured gradient")
+    if marked:
+        words.append("thick: the rule at fault")
     return " · ".join(words)
 
 

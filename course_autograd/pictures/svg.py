@@ -13,6 +13,7 @@ FONTS = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 FILL = {"operation": "#F2F2F2", "leaf": "#FFFFFF", "constant": "#FFFFFF"}
 STROKE = {"operation": 1.4, "leaf": 1.8, "constant": 1.0}
 WIRE = 1.3
+RING, THICK = 5.0, 3.0  # the second outline of a marked node: how far away, how thick
 
 
 def to_svg(scene: Scene, alt: str) -> str:
@@ -64,7 +65,14 @@ def _svg_path(points: Sequence[Point]) -> str:
 
 def _svg_shape(shape: Shape) -> str:
     dashes = ' stroke-dasharray="4 3"' if shape.outline == "constant" else ""
-    return (
+    ring = ""
+    if shape.marked:  # a second outline around the first
+        ring = (
+            f'<rect x="{_n(shape.x - RING)}" y="{_n(shape.y - RING)}" '
+            f'width="{_n(shape.width + 2 * RING)}" height="{_n(shape.height + 2 * RING)}" '
+            f'rx="{_n(shape.corner + RING)}" fill="none" stroke-width="{THICK}"/>'
+        )
+    return ring + (
         f'<rect data-node="{shape.node}" x="{_n(shape.x)}" y="{_n(shape.y)}" '
         f'width="{_n(shape.width)}" height="{_n(shape.height)}" rx="{_n(shape.corner)}" '
         f'fill="{FILL[shape.outline]}" stroke-width="{STROKE[shape.outline]}"{dashes}/>'
