@@ -18,6 +18,7 @@ from course_autograd.exercises.catalogue import exercises
 from course_autograd.exercises.operation_exercise import OperationExercise
 from course_autograd.exercises.report import Report, examine, shortened
 from course_autograd.operation import Operation
+from course_autograd.pictures.example import show_example
 
 STEPS = (1, 2, 3, 4)
 
@@ -27,7 +28,7 @@ class CheckTargetError(CourseError, TypeError):
 
 
 def check(target: Any, answer: Any = None, *, hint: int = 1, seed: int = 0) -> None:
-    """Try an answer and print a short report.
+    """Try an answer and print a short report; in a notebook, show a wrong rule on a small graph.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ def check(target: Any, answer: Any = None, *, hint: int = 1, seed: int = 0) -> N
     if report.undone:
         raise CheckFailed(f"{exercise.name} is not written yet.")
     if not report.right:
+        if isinstance(exercise, OperationExercise):
+            show_example(exercise)
         raise CheckFailed(_in_one_line(report))
 
 

@@ -19,6 +19,7 @@ from course_autograd.exercises import exercises
 from course_autograd.exercises.operation_exercise import OperationExercise
 from course_autograd.faults import compare_gradients
 from course_autograd.pictures import Compared
+from course_autograd.pictures.example import compared_example
 from docs.gallery.lectures import LECTURES, Picture
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -339,3 +340,31 @@ def test_without_a_graph_there_is_nothing_to_compare() -> None:
         f = Tensor(1.0) + 2
     with pytest.raises(CourseError, match="nothing was computed"):
         compare(f)
+
+
+# --- below a failed check -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [n for n, e in exercises().items() if e.kind in ("rule", "whole")])
+def test_a_right_rule_has_no_example_and_a_wrong_one_is_blamed(
+    name: str, reference_rules: None
+) -> None:
+    exercise = exercises()[name]
+    assert isinstance(exercise, OperationExercise)
+    assert compared_example(exercise) is None  # right on all that is tried
+    right = exercise.operation.backward
+
+    def too_large(ctx: Any, grad_output: Any) -> Any:
+        return tuple(one * 1.5 for one in right(ctx, grad_output))
+
+    exercise.operation.backward = staticmethod(too_large)  # type: ignore[method-assign]
+    compared = compared_example(exercise)
+    assert compared is not None
+    assert blamed(compared) == name
+
+
+def test_a_rule_that_stops_has_no_example(reference_rules: None) -> None:
+    exercise = exercises()["mul"]
+    assert isinstance(exercise, OperationExercise)
+    backward_of(ops.mul)(lambda ctx, grad_output: (grad_output,))  # noqa: ARG005
+    assert compared_example(exercise) is None

@@ -76,6 +76,17 @@ def test_check_prints_its_report_on_stdout_and_ends_in_one_line(run: Any) -> Non
     assert len(traceback_of(outputs)) == 1
 
 
+def test_a_failed_check_shows_the_rule_on_a_small_graph(run: Any) -> None:
+    rule = (
+        "@backward_of(ops.mul)\ndef mul_backward(ctx, grad_output):\n"
+        "    return grad_output * ctx[0], grad_output * ctx[1]"
+    )
+    (shown,) = [one for one in run(rule, "check(ops.mul)") if one.output_type == "display_data"]
+    assert "The rule of mul makes it wrong" in shown.data["text/html"]
+    assert "<img " in shown.data["text/html"]
+    assert "measured" in shown.data["text/plain"]
+
+
 def test_running_the_cell_again_replaces_the_rule(run: Any) -> None:
     wrong = "@backward_of(ops.mul)\ndef mul_backward(ctx, grad_output):\n    return 0.0, 0.0"
     right = (
