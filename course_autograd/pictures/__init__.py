@@ -2,5 +2,6 @@
 
 from course_autograd.pictures.draw import Drawing, draw
 from course_autograd.pictures.show import Picture, show
+from course_autograd.pictures.step import Stepper, step
 
-__all__ = ["Drawing", "Picture", "draw", "show"]
+__all__ = ["Drawing", "Picture", "Stepper", "draw", "show", "step"]
