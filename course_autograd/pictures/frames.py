@@ -138,18 +138,20 @@ def _computed(node: Node, nodes: Sequence[Node]) -> str:
     ]
     formula = f"{node.label} = {_formula(node, names)}"
     if all(np.ndim(one.value) == 0 for one in (node, *given)):
-        return f"{formula} = {_formula(node, [_words(one.value) for one in given])} = " + _words(
-            node.value
-        )
-    shapes = [
-        shape_text(np.shape(one.value)) if np.ndim(one.value) else "a number" for one in given
-    ]
-    result = _words(node.value)
-    if not np.ndim(node.value):
-        result = f"a number: {result}"
-    elif np.size(node.value) <= ENTRIES:
-        result = f"{shape_text(np.shape(node.value))}: {result}"
-    return f"{formula}. {_listed(shapes)} {'give' if len(shapes) > 1 else 'gives'} {result}"
+        numbers = _formula(node, [_words(one.value) for one in given])
+        value = _words(node.value)
+        return f"{formula} = {value}" if numbers == value else f"{formula} = {numbers} = {value}"
+    shapes = _listed([_shape(one.value) for one in given])
+    shapes = shapes[0].upper() + shapes[1:]
+    gives = "give" if len(given) > 1 else "gives"
+    entries = _words(node.value)
+    if np.size(node.value) > ENTRIES:
+        entries = _typographic(range_text(node.value))
+    return f"{formula}. {shapes} {gives} {_shape(node.value)}: {entries}"
+
+
+def _shape(value: Any) -> str:
+    return f"shape {shape_text(np.shape(value))}" if np.ndim(value) else "a number"
 
 
 def _formula(node: Node, inputs: Sequence[str]) -> str:
@@ -185,7 +187,8 @@ def _sent(message: Message, nodes: Sequence[Node]) -> str:
     local = _as_number(message.local)
     if local is None:
         size = np.size(message.sent)
-        form = f", of {receiver.label}’s shape" if np.ndim(message.sent) and size <= ENTRIES else ""
+        small = np.ndim(message.sent) and size <= ENTRIES
+        form = f", in the shape of {receiver.label}" if small else ""
         return f"{ends} comes in; {_words(message.sent)} goes on{form}."
     product = float(message.upstream) * local
     if np.isclose(product, message.sent, rtol=1e-4, atol=1e-12, equal_nan=True):

@@ -1,3 +1,5 @@
+// Turns every stepper of the page into buttons, a sentence and a picture that changes with them.
+// SHAPES, LOOKS and STYLE stand above this file in the page; see stepper.py.
 (() => {
   "use strict";
   const SVG = "http://www.w3.org/2000/svg";
@@ -6,13 +8,12 @@
     stop: "Not finished",
   };
 
-  // Shapes and words are copied, one by one; whatever else a picture may hold stays outside.
+  // Shapes and words are copied one by one; whatever else a picture may hold stays outside.
   function copied(from) {
     const to = document.createElementNS(SVG, from.localName);
     for (const { name, value } of from.attributes) {
-      if (LOOKS.includes(name.replace(/^data-.*/, "data-")) && !/url|:|&/i.test(value)) {
-        to.setAttribute(name, value);
-      }
+      const known = LOOKS.includes(name.replace(/^data-.*/, "data-"));
+      if (known && !/url|:|&/i.test(value)) to.setAttribute(name, value);
     }
     for (const child of from.childNodes) {
       if (child.nodeType === 3) to.append(child.data);
@@ -21,69 +22,92 @@
     return to;
   }
 
-  function made(tag, name, ...inside) {
+  function made(tag, attributes, ...inside) {
     const element = document.createElement(tag);
-    if (name) element.className = name;
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     element.append(...inside);
     return element;
   }
 
-  function build(host) {
-    const image = host.querySelector("img");
-    const frames = [...host.querySelectorAll("li[data-kind]")].map((item) => ({
-      ...item.dataset, text: item.textContent, wire: (item.dataset.wire || "").split(" "),
-    }));
-    if (host.shadowRoot || !image || !frames.length) return;
+  function drawn(tag, attributes) {
+    const element = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    return element;
+  }
+
+  // The picture at the end, from the image that stands there without this script.
+  function pictureOf(image) {
     const bytes = Uint8Array.from(atob(image.src.split(",")[1]), (c) => c.charCodeAt(0));
-    const source = new DOMParser().parseFromString(
-      new TextDecoder().decode(bytes), "image/svg+xml").documentElement;
-    if (source.localName !== "svg") return;
+    const text = new TextDecoder().decode(bytes);
+    const source = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+    if (source.localName !== "svg") return null;
     const svg = copied(source);
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", image.alt);
+    svg.style.minWidth = `${0.75 * svg.width.baseVal.value}px`;
+    return svg;
+  }
 
-    const all = (selector) => [...svg.querySelectorAll(selector)];
-    const wires = all("path[data-from]");
-    for (const wire of [...wires, ...all("path[data-node]")]) wire.classList.add("wire");
-    const own = new Map(all("text.gradient").map((text) => [text, text.textContent]));
+  // What a step adds to the picture. `wire` is: receiver of the message, sender, which input.
+  function framesOf(host) {
+    return [...host.querySelectorAll("li[data-kind]")].map((item) => ({
+      ...item.dataset, text: item.textContent, sends: item.dataset.kind === "backward",
+      receiver: item.dataset.kind === "seed" ? item.dataset.node
+        : (item.dataset.wire || "").split(" ")[0],
+    }));
+  }
+
+  const nameOf = ({ dataset }) => `${dataset.from} ${dataset.to} ${dataset.input}`;
+
+  function build(host) {
+    const image = host.querySelector("img");
+    const frames = framesOf(host);
+    const svg = image && frames.length && !host.shadowRoot && pictureOf(image);
+    if (!svg) return;
+    const last = frames.length - 1;
+    const seedAt = frames.findIndex((frame) => frame.kind === "seed");
+    const isBack = (i) => seedAt >= 0 && i >= seedAt;
     const computedAt = {};
     frames.forEach((frame, i) => {
       if (frame.kind === "forward") computedAt[frame.node] = i;
     });
-    const seedAt = frames.findIndex((frame) => frame.kind === "seed");
 
-    const phase = made("span", "phase");
-    const text = made("span", "text");
-    const said = made("p", "said", phase, text);
-    said.setAttribute("aria-live", "polite");
-    said.setAttribute("aria-atomic", "true");
-    const picture = made("div", "picture", svg);
-    picture.tabIndex = 0;
-    picture.setAttribute("role", "group");
-    picture.setAttribute("aria-label", "Picture of this step");
-    const track = made("div", "track", ...frames.map((frame, i) =>
-      made("i", seedAt >= 0 && i >= seedAt ? "back" : "")));
-    track.setAttribute("aria-hidden", "true");
+    const all = (selector) => [...svg.querySelectorAll(selector)];
+    const wires = all("path[data-from]");
+    const trunks = all("path[data-node]");
+    const gradients = new Map(all("text.gradient").map((word) => [word, word.textContent]));
+    for (const path of [...wires, ...trunks]) path.classList.add("wire");
 
     let at = 0;
-    const last = frames.length - 1;
     const go = (to) => {
       at = Math.min(Math.max(to, 0), last);
       show();
     };
     const buttons = [
-      ["« First", () => 0], ["‹ Previous", () => at - 1],
-      ["Next ›", () => at + 1], ["Last »", () => last],
-    ].map(([label, target], i) => {
-      const button = made("button", i === 2 ? "next" : "", label);
-      button.type = "button";
-      button.setAttribute("aria-label", label.replace(/[^a-z]/gi, "") + " step");
+      ["First", "« ", "", () => 0],
+      ["Previous", "‹ ", "", () => at - 1],
+      ["Next", "", " ›", () => at + 1],
+      ["Last", "", " »", () => last],
+    ].map(([word, before, after, target]) => {
+      const button = made(
+        "button", { type: "button", class: word.toLowerCase(), "aria-label": `${word} step` },
+        before + word + after);
       button.addEventListener("click", () => go(target()));
       return button;
     });
-    const keys = made("span", "keys", "or the keys ← →");
-    const card = made("section", "card", made("div", "bar", ...buttons, keys), track, said, picture);
-    card.setAttribute("aria-label", host.dataset.stepper || "Step by step");
+    const phase = made("span", { class: "phase" });
+    const text = made("span", { class: "text" });
+    const track = made("div", { class: "track", "aria-hidden": "true" },
+      ...frames.map((_, i) => made("i", { class: isBack(i) ? "back" : "" })));
+    const picture = made(
+      "div", { class: "picture", tabindex: 0, role: "group", "aria-label": "Picture of this step" },
+      svg);
+    const card = made("section", { class: "card", "aria-label": host.dataset.stepper },
+      made("div", { class: "bar" }, ...buttons,
+        made("span", { class: "keys" }, "or the keys ← →")),
+      track,
+      made("p", { class: "said", "aria-live": "polite", "aria-atomic": "true" }, phase, text),
+      picture);
 
     card.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
@@ -91,21 +115,16 @@
       if (to !== undefined) {
         event.preventDefault();
         go(to);
-      } else if (!["Enter", " "].includes(event.key)) {
-        return; // the page's own shortcuts stay
+      } else if (event.key !== "Enter" && event.key !== " ") {
+        return; // the page keeps its own shortcuts
       }
       event.stopPropagation();
     });
 
     function show() {
       const frame = frames[at];
-      const back = seedAt >= 0 && at >= seedAt;
-      const sending = frame.kind === "backward";
-      const receiver = sending ? frame.wire[0] : frame.kind === "seed" ? frame.node : undefined;
-      const active = frame.kind === "done" ? [] : [frame.node, receiver];
-      const known = (node) => !(computedAt[node] > at);
       phase.replaceChildren(
-        `Step ${at + 1} of ${frames.length}: `, made("b", "", PHASES[frame.kind] || ""));
+        `Step ${at + 1} of ${frames.length}: `, made("b", {}, PHASES[frame.kind] || ""));
       text.textContent = frame.text;
       [...track.children].forEach((mark, i) => {
         mark.classList.toggle("was", i <= at);
@@ -113,74 +132,102 @@
       });
       buttons.forEach((button, i) =>
         button.setAttribute("aria-disabled", String(i < 2 ? at === 0 : at === last)));
-      svg.classList.toggle("back", back);
+      svg.classList.toggle("back", isBack(at));
+      all(".head, .frame").forEach((mark) => mark.remove());
+      paintWires(frame);
+      paintNodes(frame);
+      paintGradients(frame);
+      all("text.now").forEach((word) => word.before(boxAround(word)));
+      bringIntoView();
+    }
 
-      const sent = {};  // wires that a message has gone over
-      const grads = {};
-      frames.slice(0, at + 1).forEach((past) => {
-        if (past.kind === "backward") {
-          grads[past.wire[0]] = past.gradient || null;
-          sent[past.wire.join(" ")] = true;
-        }
-      });
-      for (const element of all("[data-node]")) {
-        const node = element.dataset.node;
-        const { classList } = element;
-        const word = element.localName === "text";
-        const value = word && (classList.contains("value") || classList.contains("shape"));
-        const gradient = own.has(element);
-        classList.toggle("faint", !known(node) && !value && !gradient);
-        classList.toggle("away", (value && !known(node)) || (gradient && !back));
-        const here = active.includes(node);
-        classList.toggle("now", here && (
-          element.localName === "rect" ? node === frame.node || frame.kind === "seed"
-            : gradient ? node === receiver
-              : value ? frame.kind === "forward" && classList.contains("value")
-                : element.localName === "path" && sending && node === receiver));
-        if (gradient) {
-          const zero = !(node in grads) && node !== frames[seedAt]?.node;
-          element.textContent = zero ? "∂ 0" : grads[node] || own.get(element);
-          classList.toggle("zero", zero);
-        }
-      }
-      svg.querySelector(".head")?.remove();
+    // Values are known from the step on that computes them; what is given, from the first.
+    const known = (node) => !(computedAt[node] > at);
+
+    function paintWires(frame) {
+      const past = frames.slice(0, at + 1);
+      const sent = new Set(past.filter(({ sends }) => sends).map(({ wire }) => wire));
+      const active = wires.filter((wire) => frame.sends ? nameOf(wire) === frame.wire
+        : frame.kind === "forward" && wire.dataset.to === frame.node);
+      const from = active.map((wire) => wire.dataset.from);
       for (const wire of wires) {
-        const { from, to, input } = wire.dataset;
-        const name = `${from} ${to} ${input}`;
-        const now = sending ? name === frame.wire.join(" ")
-          : frame.kind === "forward" && to === frame.node;
-        wire.classList.toggle("faint", !known(to));
-        wire.classList.toggle("early", !sent[name]);
-        wire.classList.toggle("now", now);
-        if (now && sending) wire.parentNode.append(arrowhead(wire));
+        wire.classList.toggle("faint", !known(wire.dataset.to));
+        wire.classList.toggle("early", !sent.has(nameOf(wire)));
+        wire.classList.toggle("now", active.includes(wire));
       }
-      for (const arrow of all("[data-tip]")) {
-        arrow.classList.toggle("faint", !known(arrow.dataset.tip));
+      for (const trunk of trunks) trunk.classList.toggle("now", from.includes(trunk.dataset.node));
+      for (const { dataset, classList } of all("[data-tip]")) {
+        const end = ` ${dataset.tip} ${dataset.input}`;
+        classList.toggle("faint", !known(dataset.tip));
+        classList.toggle("away", frame.sends && frame.wire.endsWith(end));
       }
-      const seen = svg.querySelector("rect.now");
-      if (seen) {
-        const box = seen.getBBox();
-        const scale = svg.clientWidth / (svg.viewBox.baseVal.width || svg.clientWidth) || 1;
-        picture.scrollLeft = (box.x + box.width / 2) * scale - picture.clientWidth / 2;
+      if (frame.sends) for (const wire of active) wire.parentNode.append(arrowOn(wire));
+    }
+
+    function paintNodes(frame) {
+      for (const { localName, dataset, classList } of all("[data-node]:not(.gradient)")) {
+        const value = classList.contains("value");
+        const says = value || classList.contains("shape");
+        const active = dataset.node === frame.node && frame.kind !== "done";
+        classList.toggle("faint", !says && !known(dataset.node));
+        classList.toggle("away", says && !known(dataset.node));
+        if (localName === "rect") classList.toggle("now", active);
+        if (value) classList.toggle("now", active && frame.kind === "forward");
       }
+    }
+
+    // Every gradient starts at 0, and shows what has arrived so far.
+    function paintGradients(frame) {
+      const arrived = {};
+      frames.slice(0, at + 1).forEach((past) => {
+        if (past.kind === "seed" || past.sends) arrived[past.receiver] = past.gradient || "all";
+      });
+      for (const [word, complete] of gradients) {
+        const soFar = arrived[word.dataset.node];
+        word.textContent = soFar === "all" ? complete : soFar || "∂ 0";
+        word.classList.toggle("away", !isBack(at));
+        word.classList.toggle("zero", !soFar);
+        word.classList.toggle("now", word.dataset.node === frame.receiver);
+      }
+    }
+
+    function boxAround(word) {
+      const { x, y, width, height } = word.getBBox();
+      return drawn("rect",
+        { class: "frame", x: x - 3, y: y - 1, width: width + 6, height: height + 2, rx: 3 });
     }
 
     // A message goes against the wire: its arrow points to the node that receives it.
-    function arrowhead(wire) {
-      const head = document.createElementNS(SVG, "path");
+    function arrowOn(wire) {
       const middle = wire.getTotalLength() / 2;
       const [p, q] = [wire.getPointAtLength(middle - 1), wire.getPointAtLength(middle + 1)];
       const turn = Math.atan2(p.y - q.y, p.x - q.x) * 180 / Math.PI;
-      head.setAttribute("class", "head");
-      head.setAttribute("d", "M9 0L-7 8L-3 0L-7 -8Z");
-      head.setAttribute("transform",
-        `translate(${(p.x + q.x) / 2} ${(p.y + q.y) / 2}) rotate(${turn})`);
-      return head;
+      return drawn("path", {
+        class: "head", d: "M9 0L-7 8L-3 0L-7 -8Z",
+        transform: `translate(${(p.x + q.x) / 2} ${(p.y + q.y) / 2}) rotate(${turn})`,
+      });
     }
 
-    const root = host.attachShadow({ mode: "open" });
-    root.append(made("style", "", STYLE), card, made("slot"));
+    function bringIntoView() {
+      const boxes = all(".now").map((element) => element.getBoundingClientRect());
+      if (!boxes.length) return;
+      const left = Math.min(...boxes.map((box) => box.left));
+      const right = Math.max(...boxes.map((box) => box.right));
+      const room = picture.getBoundingClientRect();
+      if (left < room.left || right > room.right) {
+        picture.scrollLeft += (left + right) / 2 - (room.left + room.right) / 2;
+      }
+    }
+
+    host.attachShadow({ mode: "open" }).append(made("style", {}, STYLE), card, made("slot", {}));
     image.parentNode.slot = "replaced";
+    // Room for the longest step, so that the picture stays where it is.
+    let room = 0;
+    for (const { kind, text: words } of frames) {
+      text.textContent = words;
+      if (kind === "forward" || kind === "backward") room = Math.max(room, text.offsetHeight);
+    }
+    text.style.minHeight = `${room}px`;
     show();
   }
 

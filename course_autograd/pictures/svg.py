@@ -36,7 +36,8 @@ def to_svg(scene: Scene, alt: str) -> str:
     parts.append(f'</g><g fill="{INK}">')
     for arrow, wire in zip(scene.arrows, scene.wires, strict=True):
         corners = "L".join(f"{_n(x)} {_n(y)}" for x, y in arrow)
-        parts.append(f'<path data-tip="{wire.target}" d="M{corners}Z"/>')
+        tip = f'data-tip="{wire.target}" data-input="{wire.position}"'
+        parts.append(f'<path {tip} d="M{corners}Z"/>')
     branching = {point: wire.source for wire in scene.wires for point in wire.points}
     for x, y in scene.dots:
         node = branching[x, y]
