@@ -15,7 +15,7 @@ import numpy as np
 
 from course_autograd.errors import UndoneExerciseError
 from course_autograd.graph import Message, Node, Pass
-from course_autograd.words import number_text, one_line, range_text, shape_text, value_text
+from course_autograd.words import one_line, range_text, shape_text, value_text
 
 Kind = Literal["given", "forward", "seed", "backward", "done", "stop"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -222,7 +222,9 @@ def _end(nodes: Sequence[Node], followed: Pass) -> Frame:
         for node in nodes
         if not node.operation and not node.constant and node.number in followed.gradients
     ]
-    found = [f"d{last}/d{node.label} = {_words(followed.gradients[node.number])}" for node in leaves]
+    found = [
+        f"d{last}/d{node.label} = {_words(followed.gradients[node.number])}" for node in leaves
+    ]
     if len(found) > MOST_NAMED:
         found = [*found[:MOST_NAMED], f"{len(found) - MOST_NAMED} more"]
     text = f"Done: {_listed(found)}."
