@@ -213,9 +213,11 @@ def drawing(picture: str, alt: str, table: str) -> str:
     data = base64.b64encode(picture.encode()).decode()
     least = round(0.8 * width_of(picture))  # smaller, nobody could read it: then it scrolls
     return (
-        f'<div style="overflow-x: auto"><img src="data:image/svg+xml;base64,{data}" '
-        f'alt="{escape(alt)}" style="max-width: 100%; min-width: {least}px; height: auto"></div>'
-        f"<details><summary>The graph as a table</summary><pre>{escape(table)}</pre></details>"
+        '<div style="overflow-x: auto" tabindex="0" role="group" aria-label="Picture of the graph">'
+        f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}" '
+        f'style="max-width: 100%; min-width: {least}px; height: auto"></div>'
+        '<details><summary>The graph as a table</summary><pre tabindex="0" '
+        f'style="overflow-x: auto; white-space: pre">{escape(table)}</pre></details>'
     )
 
 
