@@ -30,6 +30,8 @@ ATTRIBUTES = (
     *("font-style", "text-anchor", "text-decoration"),
 )
 
+HINT = "Run this cell again to step through it."  # seen where the script does not run
+
 
 def stepper_html(svg: str, alt: str, name: str, frames: Sequence[Frame]) -> str:
     """Return a stepper as HTML.
@@ -48,7 +50,8 @@ def stepper_html(svg: str, alt: str, name: str, frames: Sequence[Frame]) -> str:
     items = "".join(_item(frame) for frame in frames)
     return (
         f'<div data-stepper="{escape(name)}"><div style="overflow-x: auto">'
-        f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(alt)}"></div>'
+        f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(alt)}">'
+        f"<p>{HINT}</p></div>"
         f"<details><summary>All {len(frames)} steps as a list</summary><ol>{items}</ol></details>"
         f"<script>{script()}</script></div>"
     )

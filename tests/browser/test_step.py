@@ -70,6 +70,7 @@ def walk_by_mouse(page: Page) -> None:
     """Step through both, one by mouse forward and back; the other does not move."""
     first, second = stepper(page, "y"), stepper(page, "f")
     expect(count(first)).to_have_text(f"Step 1 of {STEPS}: Start")
+    expect(page.get_by_text("Run this cell again to step through it.").first).to_be_hidden()
     assert shown_gradients(first) == []
     expect(first.locator("text.value.away")).to_have_count(2)
     next_one = first.get_by_role("button", name="Next step")
@@ -188,6 +189,7 @@ def test_where_the_notebook_is_not_trusted_picture_and_list_stand_there(
     expect(image).to_be_visible()
     assert image.evaluate("image => image.naturalWidth") > 100
     assert tab.get_by_role("button", name="Next step").count() == 0
+    expect(tab.get_by_text("Run this cell again to step through it.").first).to_be_visible()
     tab.get_by_text("All 8 steps as a list").click()
     expect(tab.get_by_text("u to x: upstream 17 × local 1 = 17. x: 18 + 17 = 35.")).to_be_visible()
 
@@ -328,7 +330,6 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> ClassRoom:
         FORGED,
         LYING,
         wide,
-        f'{SHOW}display(HTML("<b>{OWNED}</b>"))',
     ):
         submission.insert("power", code)
     room.hand_in("mallory", submission)
