@@ -112,12 +112,7 @@ def _given(nodes: Sequence[Node]) -> str:
     inputs = [node for node in nodes if not node.operation and not node.constant]
     arrays = [node for node in nodes if node.constant and np.ndim(node.value)]
     numbers = [node for node in nodes if node.constant and not np.ndim(node.value)]
-    named = [
-        f"{node.label} = {_words(node.value)}"
-        if not np.ndim(node.value) or np.size(node.value) <= ENTRIES
-        else f"{node.label} of shape {shape_text(np.shape(node.value))}"
-        for node in [*inputs, *arrays]
-    ]
+    named = [f"{node.label} {_is_or_has(node.value)}" for node in [*inputs, *arrays]]
     if len(named) > MOST_NAMED:
         named = [*named[:MOST_NAMED], f"{len(named) - MOST_NAMED} more"]
     if numbers:
@@ -183,13 +178,11 @@ def _bracketed(text: str) -> str:
 def _sent(message: Message, nodes: Sequence[Node]) -> str:
     """Return a message in words: ``f to z: upstream 1 × local 3 = 3.``"""
     sender, receiver = nodes[message.sender], nodes[message.receiver]
-    ends = f"{sender.label} to {receiver.label}: upstream {_words(message.upstream)}"
+    ends = f"{sender.label} to {receiver.label}: upstream "
     local = _as_number(message.local)
     if local is None:
-        size = np.size(message.sent)
-        small = np.ndim(message.sent) and size <= ENTRIES
-        form = f", in the shape of {receiver.label}" if small else ""
-        return f"{ends} comes in; {_words(message.sent)} goes on{form}."
+        return f"{ends}{_comes(message.upstream)}; {_goes(message.sent, receiver)}."
+    ends += _words(message.upstream)
     product = float(message.upstream) * local
     if np.isclose(product, message.sent, rtol=1e-4, atol=1e-12, equal_nan=True):
         return f"{ends} × local {_words(local)} = {_words(message.sent)}."
@@ -198,6 +191,18 @@ def _sent(message: Message, nodes: Sequence[Node]) -> str:
         f"The product would be {_words(product)}, but it sends {_words(message.sent)}. "
         "Does the rule use the upstream gradient?"
     )
+
+
+def _comes(upstream: Any) -> str:
+    large = np.size(upstream) > ENTRIES
+    return f"{'of ' + _shape(upstream) if large else _words(upstream)} comes in"
+
+
+def _goes(sent: Any, receiver: Node) -> str:
+    if np.size(sent) > ENTRIES:
+        return f"{_shape(sent)} goes on: {_typographic(range_text(sent))}"
+    form = f", in the shape of {receiver.label}" if np.ndim(sent) else ""
+    return f"{_words(sent)} goes on{form}"
 
 
 def _accumulated(node: Node, arrived: Sequence[Any], complete: bool) -> str:
@@ -222,9 +227,8 @@ def _end(nodes: Sequence[Node], followed: Pass) -> Frame:
         for node in nodes
         if not node.operation and not node.constant and node.number in followed.gradients
     ]
-    found = [
-        f"d{last}/d{node.label} = {_words(followed.gradients[node.number])}" for node in leaves
-    ]
+    gradients = followed.gradients
+    found = [f"d{last}/d{node.label} {_is_or_has(gradients[node.number])}" for node in leaves]
     if len(found) > MOST_NAMED:
         found = [*found[:MOST_NAMED], f"{len(found) - MOST_NAMED} more"]
     text = f"Done: {_listed(found)}."
@@ -243,16 +247,16 @@ def _end(nodes: Sequence[Node], followed: Pass) -> Frame:
 def _stopped(node: Node, error: Exception) -> Frame:
     """Say kindly why nothing comes after the messages so far."""
     message = one_line(str(error), LONGEST) or type(error).__name__
-    if not isinstance(error, UndoneExerciseError):
-        message = f"{type(error).__name__}: {message}"
     message = message if message.endswith((".", "!", "?")) else f"{message}."
-    return Frame(
-        "stop",
-        f"Up to here the gradients are known. {node.label} cannot send its messages yet, since "
-        f"the backward rule of {node.operation} does not work: {message} Mend it, call backward() "
-        "again, and step on from here.",
-        node.number,
-    )
+    text = f"Up to here the gradients are known. {node.label} cannot send its messages yet: "
+    if isinstance(error, UndoneExerciseError):
+        text += message
+    else:
+        text += (
+            f"the backward rule of {node.operation} stops with {type(error).__name__}: {message} "
+            "Mend it, call backward() again, and step on from here."
+        )
+    return Frame("stop", text, node.number)
 
 
 def not_backward_yet(last: Node) -> Frame:
@@ -271,6 +275,11 @@ def not_backward_yet(last: Node) -> Frame:
 
 
 # --- words -----------------------------------------------------------------------------------
+
+
+def _is_or_has(value: Any) -> str:
+    """Return ``= 3`` for a number or a small array, ``of shape (5, 4)`` for a larger one."""
+    return f"of {_shape(value)}" if np.size(value) > ENTRIES else f"= {_words(value)}"
 
 
 def _words(value: Any) -> str:
