@@ -70,8 +70,7 @@ def test_the_wheel_holds_the_package_alone(handout: tuple[Path, Path]) -> None:
     ours = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "course_autograd").rglob("*")
-        if path.suffix in (".py", ".npz", ".typed", ".js", ".css")
-        and "__pycache__" not in path.parts
+        if path.suffix in kinds and "__pycache__" not in path.parts
     }
     assert {name for name in shipped if not name.endswith(".md")} == ours
 

@@ -10,12 +10,13 @@ from typing import Any
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from class_room import ClassRoom
+from class_room import ClassRoom, quiet
 from nbconvert import HTMLExporter
+from nbgrader.api import Gradebook
 from playwright.sync_api import Browser, Locator, Page, expect
-from small_course import small_course
+from small_course import ASSIGNMENT, small_course
 
-from autograder.course import ROOT
+from autograder.course import COURSE_ID, ROOT
 from browser.conftest import Lab, lab
 from browser.test_feedback import OWNED, feedback_of, hostile_submission, serious
 from browser.test_lab import after_run, opened, texts
@@ -355,6 +356,19 @@ def test_in_the_feedback_page_our_steppers_work_and_nothing_else_does(
     assert tab.locator("div[data-stepper] img[src=x]").count() == 0
     assert tab.get_by_text("<b>all points</b>").count()
     assert serious(Axe().run(tab).response) == []
+
+
+def test_in_formgrader_too(room: ClassRoom, tab: Page) -> None:
+    with quiet(), Gradebook(room.course.db_url, COURSE_ID) as book:
+        (handed_in,) = book.find_submission(ASSIGNMENT, "mallory").notebooks
+        address = f"formgrader/submissions/{handed_in.id}"
+    with lab(room.course.root, ROOT) as server:
+        tab.goto(server.url("lab"))
+        tab.goto(server.url(address))
+        stepper(tab, "y").wait_for()
+        walk_by_mouse(tab)
+        walk_by_keyboard(tab)
+        assert "owned" not in tab.title()
 
 
 def test_the_canary_sings_where_such_a_picture_is_put_into_a_page(
