@@ -215,6 +215,24 @@ def test_in_a_page_of_nbconvert(page_of_nbconvert: Path, tab: Page) -> None:
     walk_by_keyboard(tab)
 
 
+def test_the_page_hears_of_all_keys_but_those_of_the_stepper(
+    page_of_nbconvert: Path, tab: Page
+) -> None:
+    """Slides and notebooks have shortcuts of their own."""
+    tab.goto(page_of_nbconvert.as_uri())
+    tab.evaluate(
+        "() => { window.heard = [];"
+        " document.addEventListener('keydown', (event) => window.heard.push(event.key)); }"
+    )
+    stepper(tab, "y").get_by_role("button", name="Next step").focus()
+    own = ["ArrowRight", "ArrowLeft", "Home", "End", "Enter", "Space"]
+    others = ["ArrowDown", "Escape", "a", "Control+ArrowRight", "Shift+Enter"]
+    for key in own + others:
+        tab.keyboard.press(key)
+    heard = [key for key in tab.evaluate("() => window.heard") if key not in ("Control", "Shift")]
+    assert heard == ["ArrowDown", "Escape", "a", "ArrowRight", "Enter"]
+
+
 @pytest.mark.parametrize("at", ["First", "Next", "Last"])
 def test_a_page_of_nbconvert_is_accessible(page_of_nbconvert: Path, tab: Page, at: str) -> None:
     tab.goto(page_of_nbconvert.as_uri())
