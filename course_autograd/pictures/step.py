@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from course_autograd.errors import CourseError
-from course_autograd.graph import Node, count_nodes, follow, trace
+from course_autograd.graph import Message, Node, count_nodes, follow, trace
 from course_autograd.pictures.draw import describe
 from course_autograd.pictures.frames import (
     Frame,
@@ -41,12 +41,16 @@ class Stepper:
         What is in that picture, in a sentence or two.
     name : str
         What is stepped through.
+    messages : tuple of Message
+        What the nodes send each other on the way back, as far as it is known.
     """
 
-    def __init__(self, nodes: Sequence[Node], frames: Sequence[Frame]) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], frames: Sequence[Frame], known: Sequence[Message] = ()
+    ) -> None:
         # What the sentences name must be found in the picture, also where it has no name.
         labelled = [replace(node, named=True) for node in nodes]
-        self.frames = tuple(frames)
+        self.frames, self.messages = tuple(frames), tuple(known)
         self.alt = describe(nodes)
         self.svg = to_svg(compose(labelled), self.alt)
         self.name = f"Step by step through {nodes[-1].label}"
@@ -125,7 +129,7 @@ def step(tensor: Tensor) -> Stepper:
     followed = follow(tensor)
     frames += backward_frames(nodes, followed)
     shown = [replace(node, grad=followed.gradients.get(node.number)) for node in nodes]
-    return Stepper(shown, frames)
+    return Stepper(shown, frames, followed.messages)
 
 
 __all__ = ["Stepper", "step"]

@@ -165,7 +165,7 @@
     }
 
     function paintNodes(frame) {
-      for (const { localName, dataset, classList } of all("[data-node]:not(.gradient)")) {
+      for (const { localName, dataset, classList } of all("[data-node]:not(.gradient, .sum)")) {
         const value = classList.contains("value");
         const says = value || classList.contains("shape");
         const active = dataset.node === frame.node && frame.kind !== "done";
@@ -188,6 +188,11 @@
         word.classList.toggle("away", !isBack(at));
         word.classList.toggle("zero", !soFar);
         word.classList.toggle("now", word.dataset.node === frame.receiver);
+      }
+      // What tells of a sum is true once all of it has arrived.
+      for (const { localName, dataset, classList } of all("text.sum, circle[data-node]")) {
+        const complete = isBack(at) && arrived[dataset.node] === "all";
+        classList.toggle(localName === "text" ? "away" : "early", !complete);
       }
     }
 
