@@ -189,6 +189,9 @@
         word.classList.toggle("zero", !soFar);
         word.classList.toggle("now", word.dataset.node === frame.receiver);
       }
+      for (const { dataset, classList } of trunks) {
+        classList.toggle("early", !(isBack(at) && dataset.node in arrived));
+      }
       // What tells of a sum is true once all of it has arrived.
       for (const { localName, dataset, classList } of all("text.sum, circle[data-node]")) {
         const complete = isBack(at) && arrived[dataset.node] === "all";
