@@ -20,18 +20,18 @@ from autograder.cells import Notebook
 from autograder.closing import Closing
 from autograder.process import Child, ChildError, Limits, NonsenseError
 from autograder.servers import Server, ServerError
+from autograder.shapes import rewritten, width_of
+from course_autograd.pictures.frames import KINDS, Frame
+from course_autograd.pictures.stepper import stepper_html
+from course_autograd.words import one_line
 
+MOST_STEPS, STEP = 400, 1_000  # of one stepper; characters of a sentence
+ALT, TEXT_IN_PICTURE = 2_000, 60  # characters
 TEXT_OF_CELL, TEXT_OF_NOTEBOOK = 20_000, 200_000  # characters
 PICTURES_OF_CELL, PICTURE, PICTURES_OF_NOTEBOOK = 12, 400_000, 4_000_000  # number; bytes
 WIDEST = 4_000  # pixels
 SIGNATURE, END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-# What an SVG can do besides showing shapes.
-_LIVE = re.compile(
-    r"<\s*(?:script|foreignObject|iframe|image|use|animate|set)|\son\w+\s*=|javascript:|<!|&#"
-    r"|href\s*=|url\(\s*[^#)]|@import",
-    re.IGNORECASE,
-)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 Output = dict[str, Any]
@@ -148,10 +148,10 @@ class _Bounds:
                 outputs.append(stream(text, str(one["kind"])))
                 continue
             data = {"text/plain": text}
-            drawn = svg(str(one.get("svg", "")))
-            if drawn and pictures < PICTURES_OF_CELL and len(drawn) <= self.pictures:
-                pictures, self.pictures = pictures + 1, self.pictures - len(drawn)
-                data["text/html"] = drawing(drawn, plain(str(one.get("alt", ""))), text)
+            html = _html_of(one, text)
+            if html and pictures < PICTURES_OF_CELL and len(html) <= self.pictures:
+                pictures, self.pictures = pictures + 1, self.pictures - len(html)
+                data["text/html"] = html
             picture = png(str(one.get("png", "")))
             if picture and pictures < PICTURES_OF_CELL and len(picture) <= self.pictures:
                 pictures, self.pictures = pictures + 1, self.pictures - len(picture)
@@ -159,6 +159,18 @@ class _Bounds:
             if any(data.values()):
                 outputs.append({"output_type": "display_data", "metadata": {}, "data": data})
         return outputs
+
+
+def _html_of(one: Mapping[str, Any], text: str) -> str:
+    """Return what was drawn, or is to be stepped through, as HTML of ours; empty if nothing was."""
+    picture = rewritten(str(one.get("svg", "")))
+    if not picture:
+        return ""
+    alt = plain(str(one.get("alt", "")))[:ALT]
+    if "steps" not in one:
+        return drawing(picture, alt, text)
+    frames = steps(one["steps"])
+    return stepper_html(picture, alt, one_line(one.get("name"), 60), frames) if frames else ""
 
 
 def stream(text: str, name: str = "stdout") -> Output:
@@ -171,24 +183,41 @@ def plain(text: str) -> str:
     return _CONTROL.sub("�", _ESCAPES.sub("", text.replace("\r\n", "\n")))
 
 
-def svg(text: str) -> bytes:
-    """Return an SVG that holds shapes and words only; empty for anything else.
-
-    It is shown as the source of an ``<img>``, where no browser runs or fetches anything anyway.
-    """
-    data = text.encode("utf-8", "replace")
-    if not text.startswith("<svg") or not text.rstrip().endswith("</svg>"):
-        return b""
-    return b"" if len(data) > PICTURE or _LIVE.search(text) else data
+def steps(raw: object) -> list[Frame]:
+    """Return what a child sent as steps of a stepper; empty if anything is wrong with them."""
+    if not isinstance(raw, list) or len(raw) > MOST_STEPS:
+        return []
+    found = [_step(one) for one in raw]
+    return [frame for frame in found if frame is not None] if None not in found else []
 
 
-def drawing(data: bytes, alt: str, table: str) -> str:
+def _step(raw: object) -> Frame | None:
+    if not isinstance(raw, dict):
+        return None
+    kind, text, gradient = (raw.get(name) for name in ("kind", "text", "gradient"))
+    node, receiver, position = (raw.get(name) for name in ("node", "receiver", "position"))
+    if kind not in KINDS or not isinstance(text, str) or not isinstance(gradient, str):
+        return None
+    if len(text) > STEP or len(gradient) > TEXT_IN_PICTURE:
+        return None
+    for number in (node, receiver, position):
+        if number is not None and (type(number) is not int or not 0 <= number < MOST_STEPS):
+            return None
+    if kind == "backward" and None in (node, receiver, position):
+        return None
+    return Frame(kind, plain(text), node, receiver, position, plain(gradient))
+
+
+def drawing(picture: str, alt: str, table: str) -> str:
     """Return the HTML of a drawing: the picture with its description, and the same as a table."""
-    picture = base64.b64encode(data).decode()
+    data = base64.b64encode(picture.encode()).decode()
+    least = round(0.8 * width_of(picture))  # smaller, nobody could read it: then it scrolls
     return (
-        f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(alt)}" '
-        'style="max-width: 100%; height: auto">'
-        f"<details><summary>The graph as a table</summary><pre>{escape(table)}</pre></details>"
+        '<div style="overflow-x: auto" tabindex="0" role="group" aria-label="Picture of the graph">'
+        f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}" '
+        f'style="max-width: 100%; min-width: {least}px; height: auto"></div>'
+        '<details><summary>The graph as a table</summary><pre tabindex="0" '
+        f'style="overflow-x: auto; white-space: pre">{escape(table)}</pre></details>'
     )
 
 

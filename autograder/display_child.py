@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import builtins
 import contextlib
+import dataclasses
 import functools
 import importlib
 import io
@@ -36,13 +37,14 @@ from autograder import wire
 from autograder.child import CellTimeout, keep_data, time_limit
 from autograder.sandbox import Allowance, SandboxError, enter
 from autograder.server import Begin, Wish
-from course_autograd.pictures import Drawing, Picture
+from course_autograd.pictures import Drawing, Picture, Stepper
 
 DOTS_PER_INCH = 72
 LONGEST = 60_000  # characters of a stream that are sent; fewer are shown
 MOST_FIGURES = 12
 FORMATS = ("text/plain", "image/png")
 VECTOR, ALT = "image/svg+xml", "text/vnd.alt"
+STEPS, NAME = "application/vnd.steps+json", "text/vnd.name"
 LARGEST = 200_000  # characters of a drawing
 
 
@@ -76,9 +78,9 @@ def shell_for_display() -> Any:
     shell.display_formatter.active_types = list(FORMATS)
     # The course's own pictures show themselves as HTML at home; here only pictures are passed on.
     shell.display_formatter.formatters["image/png"].for_type(Picture, lambda one: one.png)
-    shell.display_formatter.mimebundle_formatter.for_type(
-        Drawing, lambda one: {"text/plain": one.table, VECTOR: one.svg, ALT: one.alt}
-    )
+    bundles = shell.display_formatter.mimebundle_formatter
+    bundles.for_type(Drawing, lambda one: {"text/plain": one.table, VECTOR: one.svg, ALT: one.alt})
+    bundles.for_type(Stepper, stepping)
 
     def refused(*_: Any, **__: Any) -> NoReturn:
         raise RefusedError("shell commands are not run where notebooks are graded")
@@ -86,6 +88,17 @@ def shell_for_display() -> Any:
     shell.system = refused
     shell.getoutput = refused
     return shell
+
+
+def stepping(one: Stepper) -> dict[str, Any]:
+    """Return a stepper as plain data: the trusted side makes a page of it, with its own script."""
+    return {
+        "text/plain": repr(one),
+        VECTOR: one.svg,
+        ALT: one.alt,
+        NAME: one.name,
+        STEPS: [dataclasses.asdict(frame) for frame in one.frames],
+    }
 
 
 def no_input(*_: Any) -> NoReturn:
@@ -167,9 +180,9 @@ def figures() -> list[str]:
     return found
 
 
-def run(shell: Any, source: str, seconds: float) -> list[dict[str, str]]:
+def run(shell: Any, source: str, seconds: float) -> list[dict[str, Any]]:
     """Run one cell; return what it shows, as plain data."""
-    shown: list[dict[str, str]] = []
+    shown: list[dict[str, Any]] = []
     pictures: list[str] = []
     with capture_output() as captured:
         try:
@@ -191,10 +204,12 @@ def run(shell: Any, source: str, seconds: float) -> list[dict[str, str]]:
         if isinstance(picture, bytes):
             picture = base64.b64encode(picture).decode()
         text = str(output.data.get("text/plain", ""))[:LONGEST]
-        drawing, alt = (str(output.data.get(one, "")) for one in (VECTOR, ALT))
-        found = {"kind": "display", "text": text, "png": str(picture or "")}
+        drawing, alt, name = (str(output.data.get(one, "")) for one in (VECTOR, ALT, NAME))
+        found: dict[str, Any] = {"kind": "display", "text": text, "png": str(picture or "")}
         if 0 < len(drawing) <= LARGEST:
             found |= {"svg": drawing, "alt": alt[:LONGEST]}
+            if STEPS in output.data:
+                found |= {"steps": output.data[STEPS], "name": name[:LONGEST]}
         shown.append(found)
     return shown + [{"kind": "display", "text": "a figure", "png": one} for one in pictures]
 

@@ -26,7 +26,8 @@ _WITHOUT_ALT = re.compile(r"<img(?![^>]*\balt=)")
 NO_DESCRIPTION = '<img alt="Picture made by the student\'s code"'
 # nbgrader's list of points calls every check "Test cell"; its grade id tells which it is.
 _TEST_CELL = re.compile(r'(<a href="#check-([\w-]+)">)Test cell</a>')
-# What nbgrader's page lacks for everybody to read it: a language, contrast, links that show.
+# What nbgrader's page lacks for everybody to read it: a language, contrast, links that show, long
+# lines of code that need no scrolling.
 _STYLE = """<style>
 .panel a, a.anchor-link, .rendered_html a { color: #1b4f8a; text-decoration: underline; }
 .panel-primary > .panel-heading .pull-right a { color: #ffffff !important; }
@@ -35,6 +36,7 @@ _STYLE = """<style>
 .highlight .ne, .highlight .nn, .highlight .ni { color: #8f1d14; }
 .highlight .c1, .highlight .ch, .highlight .cm, .highlight .sd { color: #2f5f5f; }
 summary { display: list-item; cursor: pointer; color: #1b4f8a; }
+.highlight pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .highlight .o, .highlight .ow, .highlight .nd { color: #5b3a9e; }
 </style>
 </head>"""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from course_autograd.errors import CourseError
+from course_autograd.rows import Rows
 from course_autograd.tensor import Tensor, checked_rule, run_rule
 from course_autograd.words import number_text, one_line, options_text, text_table, value_text
 
@@ -227,7 +228,7 @@ def messages(tensor: Tensor) -> list[Message]:
     found: list[Message] = []
     for number in reversed(range(len(items))):
         if _computed(items[number]) and items[number].grad is not None:
-            found += _sent_by(number, items[number], inputs[number])
+            found += _sent_by(number, items[number], inputs[number], items[number].grad)
     return found
 
 
@@ -242,22 +243,73 @@ def known_messages(tensor: Tensor) -> list[Message]:
         for number in reversed(range(len(items))):
             if _computed(items[number]) and items[number].grad is not None:
                 with contextlib.suppress(Exception):
-                    found += _sent_by(number, items[number], inputs[number])
+                    found += _sent_by(number, items[number], inputs[number], items[number].grad)
     return found
 
 
-def _sent_by(number: int, node: Tensor, inputs: Sequence[int]) -> list[Message]:
-    """Return the messages that one node sends; its gradient is handed to the rule as a copy."""
-    upstream = node.grad
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One backward pass, followed node by node with the rules as they are now.
+
+    Attributes
+    ----------
+    messages : tuple of Message
+        In the order they are sent.
+    gradients : dict
+        Number of a node -> what has arrived there.
+    error : Exception or None
+        What the rule of `stopped_at` raised; nothing was sent after that.
+    stopped_at : int or None
+        Number of the node whose rule did not work.
+    """
+
+    messages: tuple[Message, ...]
+    gradients: dict[int, Any]
+    error: Exception | None = None
+    stopped_at: int | None = None
+
+
+def follow(tensor: Tensor) -> Pass:
+    """Follow one backward pass from `tensor`, which has had one, and change nothing.
+
+    Gradients are added up anew: what earlier passes left at leaves is not in them, nor what a rule
+    sent that has been rewritten since. Nothing that a rule prints is shown.
+    """
+    items, inputs = _ordered(tensor)
+    last = len(items) - 1
+    gradients: dict[int, Any] = {last: items[last].grad}
+    found: list[Message] = []
+    with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        for number in reversed(range(len(items))):
+            if not _computed(items[number]) or number not in gradients:
+                continue
+            try:
+                sent = _sent_by(number, items[number], inputs[number], gradients[number])
+            except Exception as error:
+                return Pass(tuple(found), gradients, error, number)
+            for message in sent:
+                before = gradients.get(message.receiver)
+                now = message.sent if before is None else before + message.sent
+                gradients[message.receiver] = now
+            found += sent
+    return Pass(tuple(found), gradients)
+
+
+def _sent_by(number: int, node: Tensor, inputs: Sequence[int], upstream: Any) -> list[Message]:
+    """Return the messages that one node sends; the rule is handed a copy of `upstream`."""
     sent = checked_rule(node, upstream.copy())
     numbers = all(np.ndim(one.value) == 0 for one in (node, *node.parents))
     one = node.value.dtype.type(1)
     local = run_rule(node.operation, node.saved, node.needs, one) if numbers else None
     return [
-        Message(number, receiver, i, upstream, None if local is None else local[i], sent[i])
+        Message(number, receiver, i, upstream, None if local is None else local[i], _dense(sent[i]))
         for i, receiver in enumerate(inputs)
         if node.needs[i]
     ]
+
+
+def _dense(gradient: Any) -> Any:
+    return gradient.dense() if isinstance(gradient, Rows) else gradient
 
 
 def parts(node: Node, known: Sequence[Message]) -> list[Any]:
@@ -441,4 +493,4 @@ def sentences(tensor: Tensor, decimals: int | None = None) -> list[str]:
     return found
 
 
-__all__ = ["Message", "Node", "messages", "table", "tell", "trace"]
+__all__ = ["Message", "Node", "Pass", "follow", "messages", "table", "tell", "trace"]

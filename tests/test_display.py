@@ -12,6 +12,7 @@ import pytest
 
 from autograder.cells import Notebook, parse_notebook
 from autograder.display import (
+    MOST_STEPS,
     PICTURES_OF_CELL,
     SIGNATURE,
     TEXT_OF_CELL,
@@ -20,11 +21,14 @@ from autograder.display import (
     _Bounds,
     plain,
     png,
-    svg,
+    steps,
 )
 from autograder.process import Limits
 from autograder.sandbox import probe
+from course_autograd import step
+from course_autograd.pictures.stepper import script
 
+SHAPES = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><g></g></svg>'
 LIMITS = Limits(cell=1.0, submission=20.0, memory=600)
 
 
@@ -116,52 +120,51 @@ def test_the_course_works_as_at_home(display: Display) -> None:
     assert "1797" in shown[4]
 
 
+def html_of(outputs: list[dict[str, Any]]) -> str:
+    (html,) = (one["data"]["text/html"] for one in outputs if "text/html" in one["data"])
+    return html
+
+
+PRODUCT = "f = (Tensor(-2.0, 'x') + Tensor(5.0, 'y')) * 3.0\n"
+
+
+@pytest.mark.parametrize("last", ["draw(f)", "display(draw(f))"])
 def test_a_drawn_graph_is_shown_as_a_picture_with_its_description_and_table(
-    display: Display,
+    last: str, display: Display
 ) -> None:
-    shown = display.show(
-        notebook(
-            "from course_autograd import Tensor, draw",
-            "f = (Tensor(-2.0, 'x') + Tensor(5.0, 'y')) + 1.0\ndraw(f)",
-            "display(draw(f))",
-        )
+    shown = display.show(notebook("from course_autograd import Tensor, draw", PRODUCT + last))
+    found = re.search(
+        r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)"', html_of(shown[1])
     )
-    for index in (1, 2):
-        (html,) = (one["data"]["text/html"] for one in shown[index] if "text/html" in one["data"])
-        picture, alt = re.fullmatch(
-            r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)" .*', html, re.DOTALL
-        ).groups()
-        assert base64.b64decode(picture).startswith(b"<svg")
-        assert "graph" in alt
-        assert "<pre>" in html
+    assert found is not None
+    picture, alt = found.groups()
+    assert base64.b64decode(picture).startswith(b"<svg")
+    assert "graph" in alt
+    assert "<pre" in html_of(shown[1])
 
 
-LIVE = [
-    "<svg><script>1</script></svg>",
-    "<svg onload='x()'></svg>",
-    "<svg><a href='javascript:x()'>a</a></svg>",
-    "<svg><image href='http://example.org/a.png'/></svg>",
-    "<svg><foreignObject><b>x</b></foreignObject></svg>",
-    "<svg><style>@import 'http://example.org/a.css';</style></svg>",
-    "<svg><rect fill='url(http://example.org/a)'/></svg>",
-    "<!DOCTYPE svg><svg></svg>",
-    "<svg>",
-    "<html></html>",
-    "",
-]
-
-
-@pytest.mark.parametrize("text", LIVE)
-def test_a_drawing_that_could_do_anything_is_left_out(text: str) -> None:
-    assert svg(text) == b""
+@pytest.mark.parametrize("last", ["step(f)", "display(step(f))"])
+def test_steps_are_shown_as_at_home(last: str, display: Display) -> None:
+    setup = (
+        "from course_autograd import Tensor, backward_of, ops, step\n"
+        "@backward_of(ops.mul)\ndef m(ctx, g):\n    return g * ctx[1], g * ctx[0]"
+    )
+    shown = display.show(notebook(setup, PRODUCT + "f.backward()\n" + last))
+    namespace: dict[str, Any] = {}
+    exec(setup, namespace)
+    exec(PRODUCT + "f.backward()", namespace)
+    here = step(namespace["f"])
+    assert texts(shown)[1] == repr(here)
+    # The picture has been written anew; all else is the same, word by word.
+    without_picture = re.compile(r'base64,[^"]+"')
+    assert without_picture.sub("", html_of(shown[1])) == without_picture.sub("", here._repr_html_())
 
 
 def test_descriptions_and_tables_are_text() -> None:
-    sent = [
-        {"kind": "display", "text": "</pre><script>", "svg": "<svg></svg>", "alt": '"><script>'}
-    ]
+    sent = [{"kind": "display", "text": "</pre><script>", "svg": SHAPES, "alt": '"><script>'}]
     (shown,) = _Bounds().checked(sent)
     assert "<script>" not in shown["data"]["text/html"]
+    assert "&lt;script&gt;" in shown["data"]["text/html"]
 
 
 @pytest.mark.parametrize(
@@ -243,6 +246,73 @@ def test_a_picture_is_passed_on_and_the_number_is_bounded() -> None:
     assert png(picture(5, 5))
     sent = [{"kind": "display", "text": "", "png": picture(5, 5)}] * 100
     assert len(pictures(_Bounds().checked(sent))) == PICTURES_OF_CELL
+
+
+def frame(**changes: Any) -> dict[str, Any]:
+    plain_frame = {"kind": "forward", "text": "q = 3", "node": 2, "receiver": None}
+    return plain_frame | {"position": None, "gradient": ""} | changes
+
+
+def test_steps_are_data_and_come_back_as_they_were() -> None:
+    sent = [frame(), frame(kind="backward", node=2, receiver=0, position=1, gradient="∂ 18")]
+    first, second = steps(sent)
+    assert (first.kind, first.text, first.node) == ("forward", "q = 3", 2)
+    assert (second.receiver, second.position, second.gradient) == (0, 1, "∂ 18")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        5,
+        "forward",
+        {},
+        frame(kind="live"),
+        frame(kind=["forward"]),
+        frame(kind='forward" onload="x()'),
+        frame(text=None),
+        frame(text="x" * 2_000),
+        frame(node='0"><script>'),
+        frame(node=-1),
+        frame(node=True),
+        frame(node=1e9),
+        frame(node=10**9),
+        frame(kind="backward"),
+        frame(gradient=["∂ 1"]),
+        frame(gradient="∂" * 100),
+    ],
+    ids=repr,
+)
+def test_one_wrong_step_and_there_is_no_stepper(wrong: Any) -> None:
+    assert steps([frame(), wrong]) == []
+    sent = [{"kind": "display", "text": "the steps", "svg": SHAPES, "steps": [frame(), wrong]}]
+    (shown,) = _Bounds().checked(sent)
+    assert shown["data"] == {"text/plain": "the steps"}
+
+
+def test_words_of_steps_are_escaped_wherever_they_stand() -> None:
+    live = """</li></script><script>document.title='owned'</script><img src=x onerror="x()">"""
+    sent = {"kind": "display", "text": live, "svg": SHAPES, "alt": live, "name": live}
+    (shown,) = _Bounds().checked([sent | {"steps": [frame(text=live, gradient=live[:60])]}])
+    html = shown["data"]["text/html"]
+    assert html.count("<script>") == html.count("</script>") == 1  # ours
+    assert html.count("<img") == 1
+    assert "onerror=&quot;" in html
+    assert html.endswith(f"<script>{script()}</script></div>")
+
+
+def test_too_many_steps_are_none() -> None:
+    assert len(steps([frame()] * MOST_STEPS)) == MOST_STEPS
+    assert steps([frame()] * (MOST_STEPS + 1)) == []
+
+
+def test_steppers_count_as_pictures_and_are_bounded() -> None:
+    one = {"kind": "display", "text": "", "svg": SHAPES, "steps": [frame()]}
+    shown = _Bounds().checked([one] * 20)
+    assert sum("text/html" in output["data"] for output in shown) == PICTURES_OF_CELL
+    bounds = _Bounds()
+    bounds.pictures = 100
+    assert bounds.checked([one]) == []
 
 
 def test_nonsense_is_left_out() -> None:

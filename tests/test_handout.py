@@ -66,10 +66,11 @@ def test_the_wheel_holds_the_package_alone(handout: tuple[Path, Path]) -> None:
         "course_autograd.dist-info",
     ]
     shipped = {name for name in names if name.startswith("course_autograd/")}
+    kinds = (".py", ".npz", ".typed", ".js", ".css")
     ours = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "course_autograd").rglob("*")
-        if path.suffix in (".py", ".npz", ".typed") and "__pycache__" not in path.parts
+        if path.suffix in kinds and "__pycache__" not in path.parts
     }
     assert {name for name in shipped if not name.endswith(".md")} == ours
 

@@ -3,5 +3,6 @@
 from course_autograd.pictures.compare import Compared, compare
 from course_autograd.pictures.draw import Drawing, draw
 from course_autograd.pictures.show import Picture, show
+from course_autograd.pictures.step import Stepper, step
 
-__all__ = ["Compared", "Drawing", "Picture", "compare", "draw", "show"]
+__all__ = ["Compared", "Drawing", "Picture", "Stepper", "compare", "draw", "show", "step"]

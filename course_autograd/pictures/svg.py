@@ -35,10 +35,14 @@ def to_svg(scene: Scene, alt: str) -> str:
             f'data-input="{wire.position}" d="{_svg_path(wire.points)}"/>'
         )
     parts.append(f'</g><g fill="{INK}">')
-    for arrow in scene.arrows:
-        parts.append(f'<path d="M{"L".join(f"{_n(x)} {_n(y)}" for x, y in arrow)}Z"/>')
+    for arrow, wire in zip(scene.arrows, scene.wires, strict=True):
+        corners = "L".join(f"{_n(x)} {_n(y)}" for x, y in arrow)
+        tip = f'data-tip="{wire.target}" data-input="{wire.position}"'
+        parts.append(f'<path {tip} d="M{corners}Z"/>')
+    branching = {point: wire.source for wire in scene.wires for point in wire.points}
     for x, y in scene.dots:
-        parts.append(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="3"/>')
+        node = branching[x, y]
+        parts.append(f'<circle data-node="{node}" cx="{_n(x)}" cy="{_n(y)}" r="3"/>')
     parts.append(f'</g><g stroke="{INK}">')
     parts.extend(_svg_shape(shape) for shape in scene.shapes)
     parts.append("</g><g>")
