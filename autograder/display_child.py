@@ -37,7 +37,7 @@ from autograder import wire
 from autograder.child import CellTimeout, keep_data, time_limit
 from autograder.sandbox import Allowance, SandboxError, enter
 from autograder.server import Begin, Wish
-from course_autograd.pictures import Drawing, Picture, Stepper
+from course_autograd.pictures import Compared, Drawing, Picture, Stepper
 
 DOTS_PER_INCH = 72
 LONGEST = 60_000  # characters of a stream that are sent; fewer are shown
@@ -80,6 +80,7 @@ def shell_for_display() -> Any:
     shell.display_formatter.formatters["image/png"].for_type(Picture, lambda one: one.png)
     bundles = shell.display_formatter.mimebundle_formatter
     bundles.for_type(Drawing, lambda one: {"text/plain": one.table, VECTOR: one.svg, ALT: one.alt})
+    bundles.for_type(Compared, lambda one: {"text/plain": repr(one), VECTOR: one.svg, ALT: one.alt})
     bundles.for_type(Stepper, stepping)
 
     def refused(*_: Any, **__: Any) -> NoReturn:

@@ -39,11 +39,12 @@ from course_autograd import (
     Tensor,
     backward_of,
     check,
+    compare,
     draw,
     ops,
     progress,
     ready,
-    tell,
+    step,
     tensor_op,
 )
 
@@ -245,8 +246,9 @@ check(ops.mul)
 # %% [markdown]
 # **What you should see now:** `mul: right.`, and a line that says what was tried. "Scalars" are single numbers. "Nothing changed in
 # place" means that your rule left `grad_output` and `ctx` as they were. Now the graph can walk back. Here is the example of part 1
-# again: first the four sentences of the backward pass, and then the picture. Read the sentences from top to bottom, and compare each with your paper.
-# (`tell` belongs to the package. It asks your rules for every number.)
+# again, step by step. First the values go forward, one at a time; then every step of the backward pass is one sentence. Go from step to step with the buttons,
+# or with the keys ← and →, and compare each sentence with your paper.
+# (`step` belongs to the package. It asks your rules for every number.)
 
 # %% role="shown" id="step-example"
 x, y, z = Tensor(-2.0, name="x"), Tensor(5.0, name="y"), Tensor(-4.0, name="z")
@@ -254,8 +256,7 @@ q = x + y
 f = q * z
 q.name, f.name = "q", "f"
 f.backward()
-tell(f)
-draw(f)
+step(f)
 
 # %% [markdown]
 # ### Exercise 3: `maximum`
@@ -460,8 +461,8 @@ branches = {
 check("branches", branches)
 
 # %% [markdown]
-# **What you should see now:** `branches: right.` Now the graph does the same work with your rules. Follow the two
-# messages that arrive at $x$: they add up to the number you found.
+# **What you should see now:** `branches: right.` Now the graph does the same work with your rules. Go through its steps. Follow the two
+# messages that arrive at $x$: the second is added to the first, and the sum is the number you found.
 
 # %% role="shown" id="draw-non-tree"
 x = Tensor(17.0, name="x")
@@ -469,9 +470,8 @@ u = x + 1
 y = x * u
 u.name, y.name = "u", "y"
 y.backward()
-tell(y)
 print(f"collected at x: {x.grad:g}")
-draw(y)
+step(y)
 
 # %% [markdown]
 # In the next picture, find the one product $ab$. A dot marks where its value branches.
@@ -692,12 +692,12 @@ x = np.array([10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5]) - 9.0
 t = np.array([8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68])
 
 a, b, rate = 0.0, 0.0, 0.04
-for step in range(161):
+for count in range(161):
     a_node, b_node = Tensor(a, name="a"), Tensor(b, name="b")
     loss = ((a_node * x + b_node - t) ** 2).mean()
     loss.backward()
-    if step % 20 == 0:
-        print(f"step {step:3}: loss {loss.item():7.4f}   a = {a:.4f}   b = {b:.4f}")
+    if count % 20 == 0:
+        print(f"step {count:3}: loss {loss.item():7.4f}   a = {a:.4f}   b = {b:.4f}")
     a, b = a - rate * float(a_node.grad), b - rate * float(b_node.grad)
 
 print("NumPy's own fit: a = {:.4f}, b = {:.4f}".format(*np.polyfit(x, t, 1)))
@@ -720,6 +720,8 @@ draw(error)
 #
 # **1. Which probe would this wrong rule fail?** Below is a sum whose rule forgets the upstream gradient and returns ones.
 # The first test looks perfect. Change `factor` until the test shows the mistake. What does this tell you about a good test?
+# (`compare` measures every gradient of a graph, as you did in exercise 7. The first wrong one, seen from the output, gets a ✗ with the measured value;
+# all before it are right. So the rule that sent it is the wrong one. You can use `compare` on any graph of yours.)
 
 # %%
 @tensor_op
@@ -743,6 +745,7 @@ if ready("mul numeric_gradient", globals()):
     print(f"gradient of x by the rule: {float(x.grad):g}")
     measured = numeric_gradient(lambda p: float((p + 5.0) * factor), np.array(2.0))
     print("measured:", measured.round(6))
+    display(compare(L))
 
 # %% [markdown]
 # **2. A value used many times.** Doubling $k$ times gives $2^k x$. The graph has $k$ steps but $2^k$ paths from $x$ to the output.

@@ -42,7 +42,7 @@ from course_autograd import (
     progress,
     ready,
     show,
-    tell,
+    step,
 )
 
 # %% [markdown]
@@ -272,15 +272,14 @@ def reciprocal_backward(ctx, grad_output):
 check(ops.reciprocal)
 
 # %% [markdown]
-# **What you should see now:** `reciprocal: right.` Now the staged neuron can walk back. First come the sentences, from the output
-# to the inputs: compare them with your paper, line by line. The picture has a gradient below each line, marked with ∂.
+# **What you should see now:** `reciprocal: right.` Now the staged neuron can walk back. Go through it step by step: six values forward,
+# then one sentence for each message back. Compare them with your paper. Each gradient appears below its line, marked with ∂.
 
 # %% role="shown" id="step-neuron"
 w0, x, w1 = Tensor(2.0, name="w0"), Tensor(-1.0, name="x"), Tensor(3.0, name="w1")
 f = staged_neuron(w0, x, w1)
 f.backward()
-tell(f, decimals=4)
-draw(f)
+step(f)
 
 # %% [markdown]
 # ## Part 4: one operation instead of four
@@ -524,14 +523,14 @@ def right(rows, w0, w1):
 
 
 w0, w1, rate = 0.0, 0.0, 10.0
-for step in range(201):
+for count in range(201):
     w0_node, w1_node = Tensor(w0, name="w0"), Tensor(w1, name="w1")
     f = fused_neuron(w0_node, ink[learn], w1_node)  # forward
     loss = ((f - targets[learn]) ** 2).mean()
     loss.backward()
-    if step in (0, 1, 5, 20, 50, 100, 200):
+    if count in (0, 1, 5, 20, 50, 100, 200):
         print(
-            f"step {step:3}: loss {loss.item():.4f}   w0 = {w0:6.3f}   w1 = {w1:6.3f}"
+            f"step {count:3}: loss {loss.item():.4f}   w0 = {w0:6.3f}   w1 = {w1:6.3f}"
             f"   right: {right(learn, w0, w1):.0%}"
         )
     w0 = w0 - rate * float(w0_node.grad)  # a step against the gradient

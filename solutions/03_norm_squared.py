@@ -44,7 +44,7 @@ from course_autograd import (
     ops,
     progress,
     show,
-    tell,
+    step,
 )
 
 # %% [markdown]
@@ -463,8 +463,8 @@ def matmul_backward(ctx, grad_output):
 check(ops.matmul)
 
 # %% [markdown]
-# **What you should see now:** `matmul: right.`, with four kinds of products, one for each row of the table. And now the graph of part 2 can walk back. First come the sentences, from the output to the inputs:
-# what comes into each operation, and what it sends on. The last two hold your numbers of exercise 1. In the picture, gradients stand below the lines, marked with ∂.
+# **What you should see now:** `matmul: right.`, with four kinds of products, one for each row of the table. And now the graph of part 2 can walk back. Go through its steps: the values, and then, from the output to the inputs,
+# what comes into each operation and what it sends on. The last two steps hold your numbers of exercise 1. Each gradient appears below its line, marked with ∂.
 
 # %% role="shown" id="step-norm"
 W = Tensor([[1.0, 2.0], [3.0, -1.0]], name="W")
@@ -474,8 +474,7 @@ squares = ops.square(q)
 f = ops.sum(squares)
 q.name, squares.name, f.name = "q", "squares", "f"
 f.backward()
-tell(f)
-draw(f)
+step(f)
 
 # %% [markdown]
 # PyTorch prints the same numbers for this example: `tensor([[16.,  8.], [20., 10.]])` for $W$, and `tensor([38.,  6.])` for $x$.
@@ -761,15 +760,15 @@ train, _, test = data.split(digits.images, digits.labels, seed=0)
 T = np.eye(10)[train.y]
 W, b = Tensor(np.zeros((64, 10)), name="W"), Tensor(np.zeros(10), name="b")
 
-for step in range(201):
+for count in range(201):
     W.zero_grad()
     b.zero_grad()
     error = ops.add_bias(train.x @ W, b) - T
     loss = ops.sum(ops.square(error)) / len(T)
     loss.backward()
-    if step % 40 == 0:
+    if count % 40 == 0:
         answers = np.argmax(test.x @ W.value + b.value, axis=1)
-        print(f"step {step:3}: loss {loss.item():.4f}, accuracy {np.mean(answers == test.y):.3f}")
+        print(f"step {count:3}: loss {loss.item():.4f}, accuracy {np.mean(answers == test.y):.3f}")
     W.value = W.value - 0.05 * W.grad
     b.value = b.value - 0.05 * b.grad
 learned_W, learned_b = W.value, b.value
@@ -829,12 +828,12 @@ print(f"from the input:  {from_input:>13,} multiplications")
 # %%
 W_values = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, -1.0]])
 x_values = np.array([1.0, 0.0, 0.0])
-for step in range(201):
+for count in range(201):
     x = Tensor(x_values, name="x")
     f = ops.norm_squared(W_values, x)
     f.backward()
-    if step % 50 == 0:
-        print(f"step {step:3}: f = {f.item():.2e}, x = {x_values.round(4)}")
+    if count % 50 == 0:
+        print(f"step {count:3}: f = {f.item():.2e}, x = {x_values.round(4)}")
     x_values = x_values - 0.1 * x.grad
 
 # %% [markdown]

@@ -36,6 +36,7 @@ from course_autograd import (
     Tensor,
     backward_of,
     check,
+    compare,
     data,
     draw,
     implements,
@@ -46,7 +47,7 @@ from course_autograd import (
     progress,
     ready,
     show,
-    tell,
+    step,
 )
 
 # %% [markdown]
@@ -216,8 +217,8 @@ class relu(Operation):
 check(ops.relu)
 
 # %% [markdown]
-# **What you should see now:** `relu: right.`, for scalars, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. First come the sentences, from the output to the
-# inputs: compare them with your six numbers. The picture has the gradients below the lines, marked with ∂.
+# **What you should see now:** `relu: right.`, for scalars, arrays, kinks and large numbers. The neuron of exercise 1 can now walk back. Go through its steps, forward and then from the
+# output to the inputs, and compare them with your six numbers. Each gradient appears below its line, marked with ∂.
 
 # %% role="shown" id="step-neuron"
 W, x, b = Tensor(2.0, name="W"), Tensor(3.0, name="x"), Tensor(1.0, name="b")
@@ -226,8 +227,7 @@ u2 = u1 + b
 H = ops.relu(u2)
 u1.name, u2.name, H.name = "u1", "u2", "H"
 H.backward()
-tell(H)
-draw(H)
+step(H)
 
 # %% [markdown]
 # ### tanh, derived
@@ -749,6 +749,19 @@ for size in (32, 22):
     nodes = [node for node in loss.get_graph_above() if node.operation is not None]
     shapes = ", ".join(f"{node.operation.__name__} {node.shape}" for node in reversed(nodes))
     print(f"{size} scans, {len(nodes)} operation nodes: {shapes}")
+
+# %% [markdown]
+# ### Is the whole network right?
+#
+# You have checked every rule on its own. Here they work together. `compare` moves each value of the graph a little up and down, measures what the loss does, and puts the measured
+# gradient beside yours. A ✓ below a gradient means that both agree. If one day a network of yours does not learn, ask this question first: the first ✗, seen from the loss, tells you which rule to look at.
+
+# %% role="shown" id="compare-network"
+if ready("relu softmax_cross_entropy", globals()):
+    loss = cross_entropy(network(train.x[:4]), train.y[:4])
+    loss.backward()
+    display(compare(loss))
+    network.zero_grad()
 
 # %% [markdown]
 # ### Predict before you run
