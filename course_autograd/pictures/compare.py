@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, overload
 
@@ -155,7 +156,9 @@ def _scene(comparison: Comparison) -> Scene:
     marked = {fault.operation} if fault is not None and fault.operation is not None else set()
     if fault is not None and not comparison.judged:
         remarks[fault.number] = "✗ value"
-    return compose(comparison.nodes, remarks=remarks, marked=marked)
+    # What the sentences name must be found in the picture, also where it has no name.
+    labelled = [replace(node, named=True) for node in comparison.nodes]
+    return compose(labelled, remarks=remarks, marked=marked)
 
 
 def _remark(judged: Judged, first: bool) -> str:
@@ -186,7 +189,7 @@ def _cells(node: Node, judged: Judged) -> tuple[str, ...]:
         node.kind,
         value_text(node.grad, 6, entries=6),
         value_text(judged.measured, 6, entries=6) if known else NOTHING,
-        f"{judged.difference:.0e}" if known else NOTHING,
+        f"{judged.difference:.1g}" if known else NOTHING,
         f"{SIGNS[judged.state]} {WORDS[judged.state]}",
     )
 

@@ -2,6 +2,8 @@
 
 python -m docs.gallery --write     renders docs/drawings.md and docs/pictures/*.svg
 python -m docs.gallery --check     whether they are what would be rendered now
+python -m docs.gallery --screenshots   takes docs/screenshots/*.png in a browser (chromium); the
+                                   class report is there after `python -m autograder demo`
 """
 
 from __future__ import annotations
@@ -20,7 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--write", action="store_true", help="render all files")
     how.add_argument("--check", action="store_true", help="fail if a file is not up to date")
+    how.add_argument("--screenshots", action="store_true", help="take them in a browser")
     args = parser.parse_args(arguments)
+    if args.screenshots:
+        from docs.gallery.screenshots import take  # needs a browser
+
+        for path in take():
+            print(f"docs/{path.relative_to(FOLDER)}")
+        return 0
     files = rendered()
     if args.check:
         different = differences(files)
