@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 WHO = "plot.learning_curves"
 SIZE = (6.0, 3.2)
 MARKS = 12  # markers on a line: more would hide it
+USUAL = {"training": 0, "validation": 1, "test": 2}  # their colours, lines and markers
 
 Series = Mapping[str, npt.ArrayLike] | npt.ArrayLike
 Best = int | Literal["lowest", "highest"]
@@ -161,7 +162,7 @@ def _draw(ax: Axes, curves: Mapping[str, Array], marked: int | None) -> None:
 
     calm(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    for number, (name, curve) in enumerate(curves.items()):
+    for (name, curve), number in zip(curves.items(), _looks(list(curves)), strict=True):
         every = max(1, len(curve) // MARKS)
         ax.plot(
             np.arange(1, len(curve) + 1),
@@ -193,6 +194,12 @@ def _draw(ax: Axes, curves: Mapping[str, Array], marked: int | None) -> None:
                 markeredgecolor="white",
                 zorder=4,
             )
+
+
+def _looks(names: Sequence[str]) -> list[int]:
+    """Return a look for each series; training and validation have theirs in every picture."""
+    free = [number for number in range(MOST_LINES) if number not in map(USUAL.get, names)]
+    return [USUAL[name] if name in USUAL else free.pop(0) for name in names]
 
 
 def _lost(curve: Array, form: str = " ({})") -> str:

@@ -29,7 +29,6 @@ MOST = 200  # rows or columns: more are thinner than a pixel
 WRITTEN = 12  # rows and columns up to which every entry is written as a number
 INCHES = 0.55  # side of an entry with a number
 DIGITS = 3
-HATCHING = "#8A8A8A"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class _Table:
 
     @property
     def written(self) -> bool:
-        return max(self.entries.shape) <= WRITTEN
+        return bool(max(self.entries.shape) <= WRITTEN)
 
     @property
     def diagonal(self) -> bool:
@@ -271,22 +270,17 @@ def _ink_on(paper: Sequence[float]) -> str:
 
 
 def _hatch_negative(ax: Axes, entries: Array) -> None:
-    if not np.any(entries < 0):
-        return
     from matplotlib import rc_context  # slow to import
+    from matplotlib.collections import PolyCollection
 
-    rows, columns = entries.shape
-    with rc_context({"hatch.linewidth": 0.5}):
-        hatched = ax.pcolor(
-            np.arange(columns + 1) - 0.5,
-            np.arange(rows + 1) - 0.5,
-            np.ma.masked_where(~(entries < 0), entries),
-            hatch="///",
-            linewidth=0.0,
-            edgecolor=HATCHING,
+    rows, columns = np.nonzero(entries < 0)
+    corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
+    squares = np.stack([columns, rows], axis=1)[:, None, :] + corners
+    with rc_context({"hatch.linewidth": 0.6}):
+        hatched = PolyCollection(
+            squares, facecolor="none", edgecolor=FAINT, linewidth=0.0, hatch="/////"
         )
-    hatched.set_array(None)  # or it would be filled
-    hatched.set_facecolor("none")
+    ax.add_collection(hatched, autolim=False)
 
 
 def _label(ax: Axes, table: _Table) -> None:

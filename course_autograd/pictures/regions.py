@@ -535,7 +535,7 @@ def _words_of_curve(
     axes: tuple[str, str],
 ) -> str:
     words = [
-        f"{axes[1]}, from {_number(curve[0])} at {axes[0]} = {_number(across[0])} to "
+        f"Curve of {axes[1]}, from {_number(curve[0])} at {axes[0]} = {_number(across[0])} to "
         f"{_number(curve[-1])} at {_number(across[-1])}."
     ]
     borders = _borders(across, curve)
@@ -550,7 +550,8 @@ def _words_of_curve(
             where = f"{_number(points[own].min())} to {_number(points[own].max())}"
             words.append(
                 f"{called[label]}: {own.sum()} examples from {where}, on half of them at most "
-                f"{_number(float(np.median(points[own])))}; {right[own].sum()} are on their side."
+                f"{_number(float(np.median(points[own])))}; {right[own].sum()} are on their "
+                "side of one half."
             )
     return " ".join(words)
 
