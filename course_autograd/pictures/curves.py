@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from course_autograd.errors import OptionError, ShapeError
-from course_autograd.pictures.described import Array, axes_for, calm, finished, numbers
+from course_autograd.pictures.described import Array, axes_for, calm, count_text, finished, numbers
 from course_autograd.pictures.marks import COLOURS, FAINT, INK, LINES, MARKERS, MOST_LINES
 from course_autograd.pictures.show import Picture
 from course_autograd.words import number_text, shape_text
@@ -220,9 +220,8 @@ def _lost(curve: Array, form: str = " ({})") -> str:
 
 def _words(curves: Mapping[str, Array], quantity: str, marked: int | None, log: bool) -> str:
     epochs = max(len(curve) for curve in curves.values())
-    count = f"{epochs} epoch{'s' if epochs != 1 else ''}"
     axis = " on a logarithmic axis" if log else ""
-    words = [f"Learning curves: {quantity} over {count}{axis}."]
+    words = [f"Learning curves: {quantity} over {count_text(epochs, 'epoch')}{axis}."]
     words += [_course(name, curve) for name, curve in curves.items()]
     if marked is not None:
         there = ", ".join(

@@ -111,6 +111,11 @@ def numbers(who: str, what: str, given: Any) -> Array:
     return array.astype(np.float64)
 
 
+def count_text(number: int, one: str, many: str = "") -> str:
+    """Return ``"1 row"``, ``"2 rows"``; `many` where an s is not enough."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def _kind(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"a {type(value).__name__} that is no table of numbers"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from course_autograd import numeric
 from course_autograd.errors import ShapeError, ValueTypeError
 from course_autograd.operation import Operation
-from course_autograd.pictures.described import Array, axes_for, finished, numbers
+from course_autograd.pictures.described import Array, axes_for, count_text, finished, numbers
 from course_autograd.pictures.marks import BLUE, FAINT, GRID, INK, VERMILION
 from course_autograd.pictures.show import Picture
 from course_autograd.tensor import Tensor, no_grad
@@ -312,8 +312,8 @@ def _words(table: _Table) -> str:
         f"{block.name}, shape {shape_text(block.shape)}" for block in table.blocks
     )
     words = [
-        f"Jacobian{whose}: {_count(rows, 'row')} for the entries of the output z, shape "
-        f"{shape_text(table.output)}; {_count(columns, 'column')} for the entries of {inputs}."
+        f"Jacobian{whose}: {count_text(rows, 'row')} for the entries of the output z, shape "
+        f"{shape_text(table.output)}; {count_text(columns, 'column')} for the entries of {inputs}."
     ]
     finite = np.isfinite(table.entries)
     if table.written:
@@ -333,16 +333,13 @@ def _words(table: _Table) -> str:
             "right."
         )
     if not finite.all():
+        lost = count_text(int(np.sum(~finite)), "entry", "entries")
         words.append(
-            f"{_count(int(np.sum(~finite)), 'entry', 'entries')} cannot be measured (a kink, or no "
-            "finite value): grey, with a question mark where numbers are written."
+            f"{lost} cannot be measured (a kink, or no finite value): grey, with a question mark "
+            "where numbers are written."
         )
     return " ".join(words)
 
 
 def _entry(entry: float) -> str:
     return number_text(entry, DIGITS) if np.isfinite(entry) else "?"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

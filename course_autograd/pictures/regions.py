@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from course_autograd.errors import OptionError, ShapeError, ValueTypeError
-from course_autograd.pictures.described import Array, axes_for, calm, finished, numbers
+from course_autograd.pictures.described import Array, axes_for, calm, count_text, finished, numbers
 from course_autograd.pictures.marks import (
     COLOURS,
     HATCHES,
@@ -504,7 +504,8 @@ def _words_of_regions(
         else:
             words.append(f"{name} has no region.")
         if own.any():
-            words.append(f"{right[own].sum()} of its {own.sum()} examples lie in it.")
+            count = count_text(int(own.sum()), "example")
+            words.append(f"{right[own].sum()} of its {count} in it.")
     wrong = int(np.sum(~right))
     words.append(
         f"{wrong} of {len(right)} examples lie in a wrong region: they have a ring."
@@ -545,14 +546,18 @@ def _words_of_curve(
         else "The curve does not pass one half."
     )
     for label in (0, 1):
-        own = labels == label
-        if own.any():
-            where = f"{_number(points[own].min())} to {_number(points[own].max())}"
-            words.append(
-                f"{called[label]}: {own.sum()} examples from {where}, on half of them at most "
-                f"{_number(float(np.median(points[own])))}; {right[own].sum()} are on their "
-                "side of one half."
+        own = points[labels == label]
+        if not own.size:
+            continue
+        where = f"at {_number(own[0])}"
+        if own.size > 1:
+            where = (
+                f"from {_number(own.min())} to {_number(own.max())}, half of them at most "
+                f"{_number(float(np.median(own)))}"
             )
+        there = count_text(int(right[labels == label].sum()), "is on its", "are on their")
+        count = count_text(own.size, "example")
+        words.append(f"{called[label]}: {count}, {where}; {there} side of one half.")
     return " ".join(words)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from course_autograd import numeric
 from course_autograd.errors import OptionError, ShapeError, ValueTypeError
-from course_autograd.pictures.described import Array, axes_for, calm, finished, numbers
+from course_autograd.pictures.described import Array, axes_for, calm, count_text, finished, numbers
 from course_autograd.pictures.marks import BLUE, FAINT, INK, VERMILION
 from course_autograd.pictures.show import Picture
 from course_autograd.tensor import Tensor, no_grad
@@ -334,7 +334,7 @@ def _words(errors: tuple[_Errors, _Errors], point: Array, gap: float | None) -> 
         )
         lost = steps.size - known.size
         if lost:
-            words.append(f"{lost} step{'s leave' if lost > 1 else ' leaves'} the domain of f.")
+            words.append(f"{count_text(int(lost), 'step leaves', 'steps leave')} the domain of f.")
     if gap is None:
         words.append("At this point f has a kink or is too steep: the errors decide nothing.")
         return " ".join(words)
