@@ -265,7 +265,7 @@ def test_the_best_steps_are_marked_and_named(ax: Axes) -> None:
     assert len(stars) == 2
     for star, (name, (steps, sizes)) in zip(stars, found.items(), strict=True):
         assert star.get_xdata()[0] == steps[np.argmin(sizes)]
-        assert f"{name} difference: best h = {star.get_xdata()[0]:.2g}, error" in str(legend(ax))
+        assert f"{name} difference: ★ best h = {star.get_xdata()[0]:.2g}, error" in str(legend(ax))
     forward, central = (star.get_xdata()[0] for star in stars)
     assert 1e-10 < forward < 1e-6 < central * 10  # about the square and the cube root of 1e-16
     assert central < 1e-3
@@ -276,6 +276,23 @@ def test_both_causes_are_written_into_the_picture(ax: Axes) -> None:
     left, right = written(ax)
     assert left.startswith("← rounding: h too small.")
     assert right.startswith("truncation: h too large. →")
+
+
+def test_in_narrow_axes_the_causes_are_short_and_do_not_overlap() -> None:
+    for width in (4.0, 5.0, 7.0):
+        figure = Figure(figsize=(width, 3.2), layout="constrained")
+        canvas, ax = FigureCanvasAgg(figure), figure.add_subplot()
+        plot.gradient_check(np.exp, 1.0, np.exp(1.0), ax=ax)
+        canvas.draw()
+        left, right = (text.get_window_extent() for text in ax.texts if text.get_visible())
+        assert left.x1 < right.x0
+        found = ax.get_legend()
+        assert found is not None
+        assert found.get_window_extent().x1 < figure.bbox.x1
+        assert found.get_window_extent().y0 >= ax.get_window_extent().y1
+        stars = [line for line in ax.lines if line.get_marker() == "*"]
+        boxes = [star.get_window_extent() for star in stars]
+        assert not any(box.overlaps(words) for box in boxes for words in (left, right))
 
 
 def test_a_parabola_has_no_truncation_in_the_central_difference(ax: Axes) -> None:
@@ -302,6 +319,12 @@ def test_steps_outside_the_domain_are_left_out_and_counted() -> None:
     words = plot.gradient_check(np.log, 0.3, 1 / 0.3, steps=[1e-6, 1e-3, 0.5, 1.0]).alt
     assert "2 steps leave the domain of f." in words
     assert "Forward difference:" in words
+
+
+def test_a_line_has_no_error_at_all_where_rounding_has_nothing_to_do(ax: Axes) -> None:
+    plot.gradient_check(lambda x: x, 0.0, 1.0, ax=ax)
+    assert written(ax) == []
+    assert plot.description(ax).endswith("smallest (0) at h = 1, 0 at the largest h.")
 
 
 def test_a_graph_and_the_students_own_gradient_can_be_checked(ax: Axes) -> None:
@@ -574,6 +597,14 @@ def test_one_answer_everywhere_is_said() -> None:
         (diagonal, CORNERS, [0, 1, 1, 0], {"names": ["no"]}, "got 1 names."),
         (lambda _: 1, CORNERS, [0] * 4, {}, "from the classifier labels, shape (57600,), or"),
         (lambda x: x[:, :1], CORNERS, [0] * 4, {}, "got shape (57600, 1) for 57600 points. With"),
+        (
+            lambda x: x * np.nan,
+            CORNERS,
+            [0] * 4,
+            {},
+            "got 115,200 of 115,200 that are not. Has the",
+        ),
+        (lambda _: None, CORNERS, [0] * 4, {}, "expected answers as real numbers, got None."),
         (lambda x: x[:, 0], CORNERS, [0] * 4, {}, "the classifier's labels as integers from 0"),
     ],
 )
@@ -616,6 +647,7 @@ def test_a_curve_that_never_decides_is_said() -> None:
         (neuron, [0.0, np.nan], [0, 1], "examples of finite numbers, got 1 that are not"),
         (neuron, [0.0, 1.0], [0, 2], "expected labels 0 and 1, got 2."),
         (neuron, [0.0, 1.0], [0], "the labels y with shape (2,), one for each point, got shape"),
+        (lambda x: x * np.inf, [0.0, 1.0], [0, 1], "expected finite answers, got"),
         (lambda _: 1.0, [0.0, 1.0], [0, 1], "one probability for each of 401 inputs, shape (401"),
     ],
 )

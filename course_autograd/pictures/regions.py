@@ -313,7 +313,14 @@ def _called_with(who: str, f: Classifier, points: Array) -> Array:
     with no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         given = f(points.copy())
-    return numbers(who, "answers", given)
+    answers = numbers(who, "answers", given)
+    lost = int(np.sum(~np.isfinite(answers)))
+    if lost:
+        raise ShapeError(
+            f"{who}: expected finite answers, got {lost:,} of {answers.size:,} that are not. Has "
+            "the training gone astray? A smaller learning rate may help."
+        )
+    return answers
 
 
 def _ask(classify: Classifier, points: Array) -> _Answers:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 WHO = "plot.gradient_check"
 SIZE = (7.0, 4.4)
 MOST = 1_000  # entries of a point
+WIDE = 4.5  # inches of axes in which there is room for whole sentences
 GROWN = 10.0  # an arm of the V is at least that many times higher than its tip
 STEPS = np.logspace(-15.0, 0.0, 46)
 
@@ -230,13 +231,21 @@ def _draw(ax: Axes, errors: tuple[_Errors, _Errors], entries: int, gap: float | 
     positive = sizes[sizes > 0]
     low = float(positive.min()) if positive.size else 1e-16
     high = float(positive.max()) if positive.size else 1.0
-    floor = low / 10.0  # where an error of 0 is drawn: a logarithm has no place for it
+    # Where an error of 0 is drawn: a logarithm has no place for it.
+    floor = low / 10.0 if (sizes == 0).any() else low
+    what = "error of the derivative" if entries == 1 else "largest error of a derivative"
+    # Room below for the causes.
+    span = max(2.0, np.log10(high / floor))
+    ax.set(xscale="log", xlabel="step size h", ylabel=what)
+    ax.set_ylim(floor / 10.0 ** (0.34 * span), high * 10.0 ** (0.08 * span))
+    ax.set_yscale("log")
+    wide = ax.get_window_extent().width > WIDE * ax.figure.dpi
     looks = ((errors[0], VERMILION, "--", "s"), (errors[1], BLUE, "-", "o"))
     for one, colour, line, marker in looks:
         if not one.measured:
             continue
         at = np.where(one.sizes == 0, floor, one.sizes)
-        best = f": best h = {one.step}, error {one.smallest}" if gap == 0 else ""
+        best = f": ★ best h = {one.step}, error {one.smallest}" if gap == 0 else ""
         ax.plot(
             one.steps,
             at,
@@ -245,7 +254,7 @@ def _draw(ax: Axes, errors: tuple[_Errors, _Errors], entries: int, gap: float | 
             marker=marker,
             markersize=4,
             linewidth=1.6,
-            label=f"{one.name} difference{best}",
+            label=f"{one.name}{' difference' if wide else ''}{best}",
         )
         if gap == 0:
             ax.plot(
@@ -261,18 +270,16 @@ def _draw(ax: Axes, errors: tuple[_Errors, _Errors], entries: int, gap: float | 
     if gap:
         label = f"how far the gradient is off: {_number(gap)}"
         ax.axhline(gap, color=INK, linewidth=1.2, linestyle="-.", zorder=1, label=label)
-    if (sizes == 0).any():
+    if floor < low:
         ax.axhline(floor, color=FAINT, linewidth=0.9, linestyle=":", label="on this line: error 0")
-    else:
-        floor = low
-    what = "error of the derivative" if entries == 1 else "largest error of a derivative"
-    ax.set(xscale="log", yscale="log", xlabel="step size h", ylabel=what)
-    # Room above for the legend, below for the causes.
-    span = max(2.0, np.log10(high / floor))
-    ax.set_ylim(floor / 10.0 ** (0.34 * span), high * 10.0 ** (0.4 * span))
-    title = "★ marks the best h" if gap == 0 else None
-    ax.legend(loc="upper center", frameon=False, title=title, alignment="left")
-    for words, x, side in _causes(errors, gap):
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        frameon=False,
+        fontsize=10.0 if wide else 8.5,
+    )
+    for words, x, side in _causes(errors, gap, wide):
         ax.text(
             x,
             0.03,
@@ -287,7 +294,7 @@ def _draw(ax: Axes, errors: tuple[_Errors, _Errors], entries: int, gap: float | 
 
 
 def _causes(
-    errors: tuple[_Errors, _Errors], gap: float | None
+    errors: tuple[_Errors, _Errors], gap: float | None, wide: bool
 ) -> list[tuple[str, float, Literal["left", "center", "right"]]]:
     """Return what is written into the picture, with its place."""
     if gap is None:
@@ -298,13 +305,16 @@ def _causes(
         return [
             ("No V: the error does not go away.\nThe gradient is not that of f.", 0.5, "center")
         ]
+    between = " " if wide else "\n"
     said: list[tuple[str, float, Literal["left", "center", "right"]]] = []
     if rounds := [one.name for one in errors if one.measured and one.rounds]:
-        words = "The values of f agree in nearly\nall digits; few are left."
-        said.append((f"← rounding{_alone(rounds)}: h too small.\n{words}", 0.02, "left"))
+        why = "\nThe values of f agree in nearly\nall digits; few are left." if wide else ""
+        what = f"← rounding{_alone(rounds)}:{between}h too small."
+        said.append((what + why, 0.02, "left"))
     if truncates := [one.name for one in errors if one.measured and one.truncates]:
-        words = "The curve bends between\nthe points."
-        said.append((f"truncation{_alone(truncates)}: h too large. →\n{words}", 0.98, "right"))
+        why = "\nThe curve bends between\nthe points." if wide else ""
+        what = f"truncation{_alone(truncates)}:{between}h too large. →"
+        said.append((what + why, 0.98, "right"))
     return said
 
 
