@@ -4,7 +4,7 @@ from course_autograd import data, graph, nn, ops, optim
 from course_autograd.check import check, progress, ready
 from course_autograd.graph import tell
 from course_autograd.operation import Operation, tensor_op
-from course_autograd.pictures import compare, draw, show, step
+from course_autograd.pictures import compare, draw, plot, show, step
 from course_autograd.registering import backward_of, implements, reset_rules
 from course_autograd.tensor import Tensor, no_grad
 
@@ -22,6 +22,7 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "plot",
     "progress",
     "ready",
     "reset_rules",

@@ -42,6 +42,7 @@ from course_autograd import (
     compare,
     draw,
     ops,
+    plot,
     progress,
     ready,
     step,
@@ -552,8 +553,10 @@ if ready("numeric_gradient", globals()):
     for h in (1e-1, 1e-5, 1e-14):
         measured = numeric_gradient(lambda x: float(x**3), np.array(2.0), h=h)
         print(f"h = {h:g}: measured {float(measured):.10f}, error {abs(float(measured) - 12):.1e}")
+    display(plot.gradient_check(lambda x: x**3, 2.0, 12.0))
 
 # %% [markdown]
+# The picture tries many more steps, and shows a second way of measuring beside yours: the **forward difference**, which moves $x$ to one side only.
 # A large step sees the bend of the curve. A tiny step loses digits: $f(x+h)$ and $f(x-h)$ agree in nearly all of their 16
 # digits, and the difference keeps only what is left. The middle is best. `check` chooses its steps with this in mind.
 

@@ -39,9 +39,9 @@ from course_autograd import (
     implements,
     no_grad,
     ops,
+    plot,
     progress,
     ready,
-    show,
     step,
 )
 
@@ -64,8 +64,6 @@ from course_autograd import (
 # and says whether the digit is a zero or a one. The picture shows what it will have learned.
 
 # %% role="shown" id="picture-goal"
-import matplotlib.pyplot as plt
-
 from course_autograd import data
 
 digits = data.digits()
@@ -77,22 +75,16 @@ ink = pictures[:, 3:5, 3:5].mean(axis=(1, 2))  # mean of the four pixels in the 
 
 def show_curve(w0, w1):
     """Draw all scans as points, and the curve of the neuron with these parameters."""
-    figure, axes = plt.subplots(figsize=(7, 3))
-    spread = np.random.default_rng(0).uniform(-0.04, 0.04, len(ink))  # so that points do not hide
-    for digit, mark, colour in ((0, "o", "#0072B2"), (1, "x", "#D55E00")):
-        rows = targets == digit
-        axes.plot(ink[rows], (targets + spread)[rows], mark, color=colour, alpha=0.6, ms=5,
-                  label=f"written {digit}")
-    line = np.linspace(0, 1, 101)
-    axes.plot(line, 1 / (1 + np.exp(-(w0 * line + w1))), color="black", label="the neuron")
-    axes.set(xlabel="x: ink in the middle (0 white, 1 black)", ylabel="f: probability of a one")
-    axes.legend(loc="center right")
-    alt = (
-        "Scans of digits along the axis 'ink in the middle'. Written zeros lie at the bottom left, "
-        "written ones at the top, mostly right. The neuron's curve rises from near 0 on the left "
-        f"to near 1 on the right and passes one half at x = {-w1 / w0:.2f}."
+    display(
+        plot.decision_curve(
+            lambda x: 1 / (1 + np.exp(-(w0 * x + w1))),
+            ink,
+            targets,
+            names=("written 0", "written 1"),
+            xlabel="x: ink in the middle (0 white, 1 black)",
+            ylabel="f: probability of a one",
+        )
     )
-    show(figure, alt)
 
 
 show_curve(w0=8.7, w1=-3.1)

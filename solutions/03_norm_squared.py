@@ -42,6 +42,7 @@ from course_autograd import (
     draw,
     implements,
     ops,
+    plot,
     progress,
     show,
     step,
@@ -674,13 +675,13 @@ for k in range(3):
     ops.sum(ops.square(x) * np.eye(3)[k]).backward()  # only output k counts
     rows.append(x.grad)
 jacobian = np.array(rows)
-print(jacobian)
 
 upstream = np.array([0.5, -1.0, 2.0])
 x = Tensor([1.0, 2.0, 3.0], name="x")
 ops.sum(ops.square(x) * upstream).backward()
 print("row vector times the table:", upstream @ jacobian)
 print("your rule, without a table:", x.grad)
+plot.jacobian(jacobian)
 
 # %% [markdown]
 # Elementwise operations treat each entry on its own. So $\partial z_k / \partial x_i$ is 0 whenever $k \ne i$. Such a table, with zeros everywhere except on the line from the upper

@@ -44,6 +44,7 @@ from course_autograd import (
     no_grad,
     ops,
     optim,
+    plot,
     progress,
     ready,
     show,
@@ -818,24 +819,12 @@ if ready("relu softmax_cross_entropy train_step", globals()):
 
 # %% role="shown" id="picture-curves"
 if "curves" in globals():
-    epochs = np.arange(1, len(curves) + 1)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
-    left.plot(epochs, curves[:, 0], "-", color="#0072B2", label="training")
-    left.plot(epochs, curves[:, 1], "--", color="#D55E00", label="validation")
-    left.set(xlabel="epoch", ylabel="loss", yscale="log", title="loss")
-    right.plot(epochs, curves[:, 2], "--", color="#D55E00", label="validation")
-    right.set(xlabel="epoch", ylabel="accuracy", title="accuracy")
-    for ax in (left, right):
-        ax.axvline(best_epoch + 1, color="black", lw=0.8, ls=":", label="best epoch")
-        ax.legend()
-    figure.tight_layout()
-    alt = (
-        f"Learning curves over {len(curves)} epochs. Left: the training loss falls from {curves[0, 0]:.2f} "
-        f"to {curves[-1, 0]:.4f}; the validation loss falls from {curves[0, 1]:.2f} to "
-        f"{curves[:, 1].min():.3f} at epoch {best_epoch + 1} and does not fall further. Right: the "
-        f"validation accuracy rises from {curves[0, 2]:.2f} to {curves[:, 2].max():.3f}."
-    )
-    show(figure, alt)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    losses = {"training": curves[:, 0], "validation": curves[:, 1]}
+    plot.learning_curves(losses, best=best_epoch + 1, log=True, ax=left)
+    accuracy = {"validation": curves[:, 2]}
+    plot.learning_curves(accuracy, quantity="accuracy", best=best_epoch + 1, ax=right)
+    show(figure, plot.description(left, right))
 else:
     print("There are no curves yet: the training above comes first.")
 
@@ -944,6 +933,35 @@ if ready("relu softmax_cross_entropy train_step", globals()):
         sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
         train_network(model, sgd, np.random.default_rng(0), epochs=15)
         print(f"{hidden} hidden neurons: validation accuracy {judge(model, validation)[1]:.3f}")
+
+# %% [markdown]
+# **4. What does a network see?** With two inputs only, you can look at everything it does: each region of the picture is a digit the network says, a ring marks a scan that lies in a wrong region. In assignment 2 one neuron
+# looked at the ink in the middle. Here a small network looks at the middle and at the bottom. Which two digits does it confuse, and why? Try fewer hidden neurons, or leave out `nn.ReLU()`.
+
+# %%
+if ready("relu softmax_cross_entropy train_step", globals()):
+    few = np.isin(digits.labels, (0, 1, 4))
+    scans, written = digits.images[few].reshape(-1, 8, 8), digits.labels[few]
+    two = np.stack([scans[:, 3:5, 3:5].mean((1, 2)), scans[:, 5:8, 2:6].mean((1, 2))], axis=1)
+    which = np.searchsorted((0, 1, 4), written)  # labels 0, 1, 2
+    small_rng = np.random.default_rng(0)
+    small = nn.Sequential(
+        nn.Linear(2, 16, rng=small_rng), nn.ReLU(), nn.Linear(16, 3, rng=small_rng)
+    )
+    sgd = optim.SGD(small.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(30):
+        for x, y in data.batches(two, which, 32, small_rng):
+            train_step(small, sgd, cross_entropy, x, y)
+    display(
+        plot.decision_regions(
+            small,
+            two[::4],
+            which[::4],
+            names=("zero", "one", "four"),
+            xlabel="ink in the middle",
+            ylabel="ink at the bottom",
+        )
+    )
 
 # %% [markdown]
 # ## What you built
