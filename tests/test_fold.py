@@ -221,6 +221,37 @@ def test_blocks_of_a_residual_network_fold_with_or_without_names() -> None:
     assert symbols == ["part1 15×"]
 
 
+def attention(blocks: int) -> Tensor:
+    """Blocks of attention and of a network, each with a way around; a constant 0.5 in each."""
+    rng = np.random.default_rng(0)
+
+    def W(name: str, rows: int, columns: int) -> Tensor:
+        return Tensor(0.3 * rng.normal(size=(rows, columns)), name)
+
+    h: Tensor = Tensor(rng.normal(size=(5, 4)), "x")
+    for i in range(blocks):
+        q, k, v = (h @ W(f"layers.{i}.attention.{name}", 4, 4) for name in "QKV")
+        h = h + ops.softmax(q @ k.T * 0.5) @ v @ W(f"layers.{i}.attention.O", 4, 4)
+        h = h + ops.relu(h @ W(f"layers.{i}.mlp.W1", 4, 8)) @ W(f"layers.{i}.mlp.W2", 8, 4)
+    return h.sum()
+
+
+def test_modules_in_modules_fold_from_the_inside_and_further_where_that_is_not_enough() -> None:
+    symbols = [one.symbol for one in folds(draw(attention(4)).scene.nodes)]
+    assert symbols[:3] == ["layers.0.attention", "layers.0.mlp", "layers.1.attention"]
+    symbols = [one.symbol for one in folds(draw(attention(20)).scene.nodes)]
+    assert symbols[0] == "layers 19×"
+    assert len(symbols) <= 3
+
+
+def test_a_long_sequential_is_one_row_of_its_layers() -> None:
+    rng = np.random.default_rng(0)
+    layers = [layer for _ in range(30) for layer in (nn.Linear(4, 4, rng=rng), nn.Tanh())]
+    model = nn.Sequential(*layers)
+    (row,) = folds(draw(model(rng.random((2, 4))).sum(), model=model).scene.nodes)
+    assert row.symbol == "layers 30×"
+
+
 def test_shared_weights_stay_outside_and_inputs_too() -> None:
     nodes = draw(with_gradients(recurrent)).scene.nodes
     assert [node.label for node in nodes if not node.operation] == ["h0", "W", "U", "b"]

@@ -112,11 +112,12 @@ class _Parts:
 
     def shrink(self, readable: int) -> None:
         """Merge parts until so few are left, or nothing is found to be merged."""
-        prefixes = [node.label.split(".")[:-1] for node in self.nodes if _is_leaf(node)]
-        for depth in range(max((len(one) for one in prefixes), default=0), 0, -1):
-            self._modules(depth)
-            if self._small(readable):
-                return
+        deepest = max(len(_modules_of(node)) for node in self.nodes)
+        for depth in range(deepest, 0, -1):
+            for step in (lambda depth=depth: self._modules(depth), self._rows):
+                step()
+                if self._small(readable):
+                    return
             if len(self.members) <= readable:
                 break
         before = 0
@@ -220,9 +221,8 @@ class _Parts:
         above: dict[int, frozenset[str]] = {}  # modules in all that a part is computed from
         for part in sorted(self.members):
             names = {
-                ".".join(self.nodes[i].label.split(".")[:-1][:depth])
+                ".".join(_modules_of(self.nodes[i])[:depth])
                 for i in (*self.members[part], *self.inputs[part])
-                if _is_leaf(self.nodes[i])
             } - {""}
             if len(names) == 1 and not _is_leaf(self.nodes[part]):
                 own[part] = next(iter(names))
@@ -384,6 +384,12 @@ def _unused(name: str, taken: set[str]) -> str:
         label = f"part{number}" if not name else name if number == 1 else f"{name} ({number})"
         if label not in taken:
             return label
+
+
+def _modules_of(node: Node) -> list[str]:
+    """Return the modules that a parameter belongs to, the outermost first."""
+    leaf = _is_leaf(node) and not node.constant
+    return node.label.split(".")[:-1] if leaf else []
 
 
 def _is_leaf(node: Node) -> bool:
