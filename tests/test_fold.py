@@ -225,14 +225,16 @@ def attention(blocks: int) -> Tensor:
     """Blocks of attention and of a network, each with a way around; a constant 0.5 in each."""
     rng = np.random.default_rng(0)
 
-    def W(name: str, rows: int, columns: int) -> Tensor:
+    def weights(name: str, rows: int, columns: int) -> Tensor:
         return Tensor(0.3 * rng.normal(size=(rows, columns)), name)
 
     h: Tensor = Tensor(rng.normal(size=(5, 4)), "x")
     for i in range(blocks):
-        q, k, v = (h @ W(f"layers.{i}.attention.{name}", 4, 4) for name in "QKV")
-        h = h + ops.softmax(q @ k.T * 0.5) @ v @ W(f"layers.{i}.attention.O", 4, 4)
-        h = h + ops.relu(h @ W(f"layers.{i}.mlp.W1", 4, 8)) @ W(f"layers.{i}.mlp.W2", 8, 4)
+        q, k, v = (h @ weights(f"layers.{i}.attention.{name}", 4, 4) for name in "QKV")
+        h = h + ops.softmax(q @ k.T * 0.5) @ v @ weights(f"layers.{i}.attention.O", 4, 4)
+        h = h + ops.relu(h @ weights(f"layers.{i}.mlp.W1", 4, 8)) @ weights(
+            f"layers.{i}.mlp.W2", 8, 4
+        )
     return h.sum()
 
 

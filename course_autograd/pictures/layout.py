@@ -242,9 +242,9 @@ def _heights(
     rightward: list[list[tuple[int, float, float]]] = [[] for _ in heights]
     for vertex, sources in enumerate(layers.before):
         for source, offset in zip(sources, ports[vertex], strict=True):
-            long = max(vertex, source) >= layers.count
+            long = (vertex >= layers.count) + (source >= layers.count)
             chain = len(sources) == 1 and len(layers.after[source]) == 1
-            worth = 8.0 if long or chain else 1.0
+            worth = (8.0 if chain else 1.0, 8.0, 40.0)[long]
             leftward[vertex].append((source, -offset, worth))
             rightward[source].append((vertex, offset, worth))
 
