@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -275,6 +276,30 @@ def test_what_is_folded_is_no_wider_than_a_page_or_two(make: Callable[[], Tensor
     assert len({shape.x for shape in scene.shapes}) <= DEEP
     assert scene.width < 3_000
     assert scene.crossings == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "unfold"),
+    [(make, False) for make in MAKE] + [(make, True) for make in MAKE if make is not chain],
+)
+def test_large_pictures_have_no_text_on_another_text_node_or_wire(
+    make: Callable[[], Tensor], unfold: bool
+) -> None:
+    root = with_gradients(make)
+    scene = draw(root, unfold=unfold).scene
+    boxes = [text.box for text in scene.texts]
+    for a, b in combinations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+    for text, (left, top, right, bottom) in zip(scene.texts, boxes, strict=True):
+        assert 0 <= left < right <= scene.width
+        assert 0 <= top < bottom <= scene.height
+        for shape in scene.shapes:
+            across = shape.x < right and left < shape.x + shape.width
+            along = shape.y < bottom and top < shape.y + shape.height
+            assert shape.node == text.node or not (across and along)
+        for wire in scene.wires:
+            for (x, y), (to_x, _) in zip(wire.points[1:-1:2], wire.points[2::2], strict=False):
+                assert to_x <= left or right <= x or not top < y < bottom
 
 
 # --- unfolding ------------------------------------------------------------------------------------
