@@ -4,7 +4,8 @@
 
 Time and bytes for each node from 10³ to 10⁶ nodes, with the garbage collector on and off; a ladder
 of 100 and of 1,000 doublings; backward over forward; resident memory over training steps; numeric
-gradients against bare evaluations; what the import costs beyond NumPy's.
+gradients against bare evaluations; layout and picture of about 60 nodes; what the import costs
+beyond NumPy's.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contestants import rules
-from course_autograd import Tensor, ops
+from course_autograd import Tensor, draw, ops
+from course_autograd.graph import trace
 from course_autograd.numeric import Measurement, jacobian
 from course_autograd.optim import SGD
+from course_autograd.pictures.layout import arrange
 
 MEGABYTE = 1 << 20
 Graph = Callable[[int], tuple[Any, Tensor]]
@@ -192,6 +195,37 @@ def numeric(rounds: int) -> None:
         )
 
 
+def pictures(rounds: int) -> None:
+    """Print what the picture of a large graph costs: its layout, and all of it."""
+    rng = np.random.default_rng(0)
+    xs = [Tensor(float(value), f"x{i}") for i, value in enumerate(rng.normal(size=2))]
+    layer, terms = xs, []
+    while sum(1 for _ in trace(terms[-1] if terms else xs[0])) < 55:
+        layer = [
+            ops.tanh(layer[0] * float(w) + layer[1] * float(v)) for w, v in rng.normal(size=(2, 2))
+        ]
+        terms = [layer[0] + layer[1]]
+    planar: Tensor = xs[0]
+    for _ in range(10):
+        planar = ops.tanh(planar * Tensor(0.5, "w") + Tensor(0.1, "b")) + planar
+    for name, root in (("crossing wires", terms[-1]), ("no crossing", planar)):
+        graph = trace(root)
+        inputs, sizes = [node.inputs for node in graph], [(120.0, 60.0)] * len(graph)
+        layout_ms, picture_ms = [], []
+        for _ in range(rounds):
+            begun = time.process_time()
+            crossings = arrange(inputs, sizes).crossings
+            laid = time.process_time()
+            draw(root, unfold=True)
+            layout_ms.append(1e3 * (laid - begun))
+            picture_ms.append(1e3 * (time.process_time() - laid))
+        print(
+            f"layout of {len(graph)} nodes ({name}: {crossings}): "
+            f"{statistics.median(layout_ms):.0f} ms, the whole picture "
+            f"{statistics.median(picture_ms):.0f} ms"
+        )
+
+
 def imports(rounds: int) -> None:
     """Print what importing the package costs beyond importing NumPy."""
 
@@ -220,6 +254,7 @@ def main() -> None:
     if not quick:
         training(30, (2048, 2048, 2048, 2048), 256)
     numeric(3 if quick else 9)
+    pictures(3 if quick else 15)
     imports(5 if quick else 15)
 
 

@@ -85,11 +85,14 @@ class Comparison:
         Those of the nodes that have a gradient.
     fault : Fault or None
         The first fault; None where nothing is wrong.
+    messages : tuple of Message
+        What the nodes send each other, as far as their rules work.
     """
 
     nodes: tuple[Node, ...]
     judged: dict[int, Judged]
     fault: Fault | None
+    messages: tuple[Message, ...]
 
 
 def compare_gradients(root: Tensor) -> Comparison:
@@ -102,11 +105,11 @@ def compare_gradients(root: Tensor) -> Comparison:
     """
     nodes, tensors = trace(root), items(root)
     _require_gradients(root, nodes)
-    replay = Replay(root)
+    replay, known = Replay(root), tuple(known_messages(root))
     judged: dict[int, Judged] = {}
     fault = _forward_fault(nodes, tensors)
     if fault is not None:
-        return Comparison(tuple(nodes), judged, fault)
+        return Comparison(tuple(nodes), judged, fault, known)
     for node, tensor in zip(reversed(nodes), reversed(tensors), strict=True):
         if node.grad is None:
             continue
@@ -114,8 +117,8 @@ def compare_gradients(root: Tensor) -> Comparison:
         measured = _judge(node.number, replay.result_of(tensor), at, node.grad)
         judged[node.number] = measured
         if measured.state == "wrong" and fault is None:
-            fault = _fault(node, measured, nodes, tensors, replay, known_messages(root))
-    return Comparison(tuple(nodes), judged, fault)
+            fault = _fault(node, measured, nodes, tensors, replay, known)
+    return Comparison(tuple(nodes), judged, fault, known)
 
 
 def _require_gradients(root: Tensor, nodes: Sequence[Node]) -> None:

@@ -321,10 +321,11 @@ def parts(node: Node, known: Sequence[Message]) -> list[Any]:
     arrived = [message.sent for message in known if message.receiver == node.number]
     if node.grad is None or not arrived:
         return []
-    total = sum(np.asarray(one) for one in arrived)
-    same = np.shape(total) == np.shape(node.grad) and np.allclose(
-        total, node.grad, rtol=1e-6, atol=0.0, equal_nan=True
-    )
+    with np.errstate(all="ignore"):  # gradients may be infinite
+        total = sum(np.asarray(one) for one in arrived)
+        same = np.shape(total) == np.shape(node.grad) and np.allclose(
+            total, node.grad, rtol=1e-6, atol=0.0, equal_nan=True
+        )
     return arrived if same else []
 
 
@@ -347,8 +348,10 @@ def rows(nodes: Sequence[Node], known: Sequence[Message] = ()) -> list[tuple[str
     """
     after = header(nodes) is AFTER_BACKWARD
     sent: dict[int, list[Message]] = {}
+    received: dict[int, list[Message]] = {}
     for message in known:
         sent.setdefault(message.sender, []).append(message)
+        received.setdefault(message.receiver, []).append(message)
     found = []
     for node in nodes:
         row = [
@@ -359,7 +362,7 @@ def rows(nodes: Sequence[Node], known: Sequence[Message] = ()) -> list[tuple[str
         ]
         if after:
             row.append(_locals(nodes, sent.get(node.number, ())))
-            row.append(_upstream(node, nodes, parts(node, known)))
+            row.append(_upstream(node, nodes, parts(node, received.get(node.number, ()))))
         row.append(NOTHING if node.grad is None else value_text(node.grad, 6, entries=6))
         found.append(tuple(row))
     return found

@@ -22,8 +22,15 @@ from matplotlib.figure import Figure
 from course_autograd import Tensor, draw, nn, ops, show
 from course_autograd.errors import CourseError
 from course_autograd.pictures import Drawing, Picture
-from course_autograd.pictures.layout import arrange, spread
-from course_autograd.pictures.scene import GRADIENT_COLOUR, VALUE_COLOUR
+from course_autograd.pictures.scene import (
+    GRADIENT_COLOUR,
+    GRADIENT_TEXT,
+    THICK,
+    THIN,
+    VALUE_COLOUR,
+    WIRE,
+)
+from course_autograd.pictures.svg import FILL
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -103,7 +110,76 @@ def power_beside_a_product() -> Tensor:
     return ops.power(x, exponent=3) * (x * 3)
 
 
+def skip_gram() -> Tensor:
+    """P(1 given w, c), the dot product written out."""
+    products = [leaf(f"W{i}", 0.5 * i) * leaf(f"C{i}", -0.3 * i) for i in (1, 2, 3)]
+    return ops.sigmoid(products[0] + products[1] + products[2])
+
+
+def concrete_network() -> Tensor:
+    """-log softmax(W3 g(W2 g(W1 x + b1) + b2) + b3)[k]."""
+    rng = np.random.default_rng(0)
+    h: Any = leaf("x", rng.normal(size=4))
+    for i, (rows, columns) in enumerate(((5, 4), (5, 5), (3, 5)), start=1):
+        h = leaf(f"W{i}", rng.normal(size=(rows, columns))) @ h + leaf(f"b{i}", np.zeros(rows))
+        h = ops.tanh(h) if i < 3 else h
+    return -ops.log(ops.softmax(h)[1])
+
+
+def tagger() -> Tensor:
+    """Three words looked up in one table, two layers, the loss of one tag."""
+    rng = np.random.default_rng(0)
+    table = leaf("E", rng.normal(size=(10, 4)))
+    words = ops.concatenate(*(ops.lookup(table, rows=[i]) for i in (3, 1, 7)), axis=1)
+    h = ops.tanh(words @ leaf("W1", rng.normal(size=(12, 5))) + leaf("b1", np.zeros(5)))
+    scores = h @ leaf("W2", rng.normal(size=(5, 6))) + leaf("b2", np.zeros(6))
+    return -ops.log(ops.softmax(scores)[0, 5])
+
+
+def hinge_with_a_price() -> Tensor:
+    rng = np.random.default_rng(0)
+    W = leaf("W", rng.normal(size=(2, 3)))
+    return ops.hinge(rng.normal(size=(2, 2)) @ W, labels=np.array([0, 2])) + 0.1 * (
+        ops.square(W).sum()
+    )
+
+
+def residual_block() -> Tensor:
+    rng = np.random.default_rng(0)
+    x = leaf("x", rng.normal(size=(2, 4)))
+    h = ops.relu(x @ leaf("W1", rng.normal(size=(4, 4)))) @ leaf("W2", rng.normal(size=(4, 4)))
+    return ops.relu(h + x).sum()
+
+
+def convolution() -> Tensor:
+    rng = np.random.default_rng(0)
+    picture, kernel = leaf("x", rng.normal(size=(1, 1, 6, 6))), leaf("K", np.ones((2, 1, 3, 3)))
+    return ops.relu(ops.conv2d(picture, kernel)).sum()
+
+
+def function_of_the_same_twice() -> Tensor:
+    x = leaf("x", 3.0)
+    return x * x
+
+
+def two_layers() -> Tensor:
+    rng = np.random.default_rng(0)
+    hidden = ops.relu(leaf("W1", rng.normal(size=(5, 8))) @ leaf("x", rng.normal(size=8)))
+    return (leaf("W2", rng.normal(size=(3, 5))) @ hidden).sum()
+
+
+LECTURES = [
+    skip_gram,
+    concrete_network,
+    tagger,
+    hinge_with_a_price,
+    residual_block,
+    convolution,
+    function_of_the_same_twice,
+    two_layers,
+]
 PLANAR = [
+    *LECTURES,
     x_plus_y_times_z,
     sigmoid_neuron,
     two_sums_of_one_product,
@@ -249,9 +325,13 @@ def test_wires_go_from_left_to_right_and_end_at_their_node(make: Callable[[], Te
         assert xs == sorted(xs)
         source, target = by_node[wire.source], by_node[wire.target]
         assert xs[0] >= source.x + source.width
-        assert target.x <= xs[-1] < target.x + target.width / 2
         assert wire.points[0][1] == pytest.approx(source.y + source.height / 2)
         assert target.y < wire.points[-1][1] < target.y + target.height
+    for wire, (tip, base, _) in zip(scene.wires, scene.arrows, strict=True):
+        target = by_node[wire.target]
+        assert target.x <= tip[0] < target.x + target.width / 2
+        assert base[0] < wire.points[-1][0] < tip[0]  # inside the arrow, which stays pointed
+        assert wire.points[-1][1] == tip[1]
 
 
 # --- what is shown -------------------------------------------------------------------------
@@ -270,7 +350,7 @@ def test_values_stand_above_the_wire_and_gradients_below_with_their_sign_and_col
             assert text.colour == VALUE_COLOUR == "#0072B2"
         if text.role == "gradient":
             assert text.y > middle[text.node]
-            assert text.colour == GRADIENT_COLOUR == "#D55E00"
+            assert text.colour == GRADIENT_TEXT
             assert text.text.startswith("∂ ")
     assert texts(drawing, "value") == ["−2", "5", "q = 3", "−4", "−12"]
     assert len(texts(drawing, "gradient")) == 5
@@ -325,6 +405,216 @@ def test_names_from_outside_cannot_break_the_picture_or_the_page() -> None:
     page = drawing._repr_html_()
     assert "<script" not in page
     assert "<script" not in drawing.svg
+
+
+# --- gradients that add, and wires as wide as what flows back -----------------------------------
+
+
+def used_many_times(count: int) -> Tensor:
+    x = leaf("x", 3.0)
+    total = x * 1.0
+    for i in range(1, count):
+        total = total + x * float(i + 1)
+    total.backward()
+    return total
+
+
+def below(root: Tensor, name: str = "x") -> list[str]:
+    """What stands below the wire of a node, line by line."""
+    scene = draw(root).scene
+    (number,) = (node.number for node in scene.nodes if node.label == name)
+    return [t.text for t in scene.texts if t.node == number and t.role in ("gradient", "sum")]
+
+
+@pytest.fixture
+def lecture(reference_rules: None) -> Callable[[Callable[[], Tensor]], Tensor]:
+    """Builds a graph and goes back through it by the reference's rules."""
+
+    def made(make: Callable[[], Tensor]) -> Tensor:
+        root = make()
+        root.backward()
+        return root
+
+    return made
+
+
+def test_where_gradients_add_at_a_branch_the_sum_is_written_out(lecture: Any) -> None:
+    root = lecture(x_times_x_plus_1)
+    assert below(root) == ["∂ 18 + 17 = 35"]
+    assert "∂x = 18 + 17 = 35" in draw(root).alt
+    assert "18 + 17" in draw(root).table
+
+
+def test_a_sum_has_negative_terms_in_brackets(lecture: Any) -> None:
+    assert below(lecture(differences))[0].startswith("∂ ")
+    x = leaf("x", 2.0)
+    y = -3.0 * x + 5.0 * x  # messages arrive in reverse
+    y.backward()
+    assert below(y) == ["∂ 5 + (−3) = 2"]
+
+
+def test_one_message_is_no_sum(lecture: Any) -> None:
+    assert below(lecture(x_plus_y_times_z)) == ["∂ −4"]
+
+
+def test_a_gradient_that_earlier_passes_left_is_not_written_as_a_sum(lecture: Any) -> None:
+    root = lecture(x_times_x_plus_1)
+    root.backward()
+    assert below(root) == ["∂ 70"]
+
+
+@pytest.mark.usefixtures("reference_rules")
+@pytest.mark.parametrize(
+    ("count", "lines"),
+    [
+        (2, ["∂ 2 + 1 = 3"]),
+        (4, ["∂ 4 + 3 + 2 + 1 = 10"]),
+        (5, ["∂ 15", "= 5 + 4 + 3 + …", "(5 summands)"]),
+        (9, ["∂ 45", "= 9 + 8 + 7 + …", "(9 summands)"]),
+    ],
+)
+def test_long_sums_are_cut_and_say_how_many_terms_they_have(count: int, lines: list[str]) -> None:
+    assert below(used_many_times(count)) == lines
+
+
+@pytest.mark.usefixtures("reference_rules")
+def test_sums_of_short_vectors_are_written_out_and_those_of_arrays_counted() -> None:
+    x = leaf("x", [1.0, 2.0])
+    y = (x * x + x).sum()
+    y.backward()
+    assert below(y) == ["∂ [1, 1] + [1, 2] + [1, 2] = [3, 5]"]
+    W = leaf("W", np.arange(6.0).reshape(2, 3))
+    y = (W * 2.0 + W * 3.0).sum()
+    y.backward()
+    assert below(y, "W") == ["∂ all 5", "sum of 2 messages"]
+
+
+@pytest.mark.usefixtures("reference_rules")
+@pytest.mark.parametrize("count", [4, 5, 30])
+def test_there_is_room_for_sums(count: int) -> None:
+    scene = draw(used_many_times(count)).scene
+    boxes = [text.box for text in scene.texts]
+    for a, b in combinations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+    for (left, top, right, bottom), text in zip(boxes, scene.texts, strict=True):
+        for shape in scene.shapes:
+            within = shape.x < right and left < shape.x + shape.width
+            within = within and shape.y < bottom and top < shape.y + shape.height
+            assert not within or shape.node == text.node
+
+
+def test_wires_are_as_wide_as_the_message_that_flows_back_is_large(lecture: Any) -> None:
+    root = lecture(x_times_x_plus_1)
+    scene = draw(root).scene
+    width = {
+        (scene.nodes[wire.source].label, scene.nodes[wire.target].operation): one
+        for wire, one in zip(scene.wires, scene.widths, strict=True)
+    }
+    (x_to_product, x_to_sum) = width["x", "mul"], width["x", "add"]
+    assert x_to_product > x_to_sum > width["1", "add"]  # messages 18, 17 and none
+    trunk = {scene.nodes[line.node].label: line.width for line in scene.trunks}
+    assert trunk["x"] == THICK > trunk["v1"] > trunk["v2"]  # gradients 35, 17 and 1
+    assert width["1", "add"] == THIN
+    assert "thicker line: larger gradient" in " ".join(texts(draw(root), "legend"))
+
+
+@pytest.mark.usefixtures("reference_rules")
+@pytest.mark.parametrize("factor", [1e-300, 1e-9, 1.0, 1e9, 1e300])
+def test_widths_are_bounded_and_grow_with_the_message(factor: float) -> None:
+    x = leaf("x", [1.0, -2.0, 3.0])
+    y = (x * np.array([1.0, 30.0, 2.0]) * factor).sum() + (x * 10.0 * factor).sum()
+    y.backward()
+    scene = draw(y).scene
+    assert all(THIN <= one <= THICK for one in scene.widths)
+    widths = [w for w, wire in zip(scene.widths, scene.wires, strict=True) if wire.source == 0]
+    assert widths[0] >= widths[1]  # the largest entries are 30 and 10
+    # Very small ones are all as thin as can be, beside the output's gradient, which is 1.
+    assert (widths[0] > widths[1]) == (factor >= 1)
+
+
+@pytest.mark.usefixtures("reference_rules")
+@pytest.mark.parametrize("odd", [np.inf, np.nan])
+def test_what_is_not_finite_is_drawn_as_wide_as_can_be(odd: float) -> None:
+    y = leaf("x", odd) * leaf("y", 2.0)
+    y.backward()
+    scene = draw(y).scene
+    assert set(scene.widths) == {THICK} | {
+        one for one, wire in zip(scene.widths, scene.wires, strict=True) if wire.source == 0
+    }
+    assert all(THIN <= one <= THICK for one in scene.widths)
+
+
+def test_without_gradients_all_wires_are_equal() -> None:
+    scene = drawn(x_plus_y_times_z, gradients=False).scene
+    assert set(scene.widths) == {line.width for line in scene.trunks} == {WIRE}
+    assert "thicker" not in " ".join(texts(drawn(x_plus_y_times_z, gradients=False), "legend"))
+
+
+def test_the_svg_has_these_widths(lecture: Any) -> None:
+    drawing = draw(lecture(x_times_x_plus_1))
+    root = ElementTree.fromstring(drawing.svg)
+    given = [
+        float(p.get("stroke-width", "")) for p in root.iter(f"{SVG}path") if p.get("data-from")
+    ]
+    assert given == [round(one, 1) for one in drawing.scene.widths]
+
+
+def test_every_gradient_has_one_text_of_its_role_for_those_who_step(lecture: Any) -> None:
+    drawing = draw(lecture(x_times_x_plus_1))
+    root = ElementTree.fromstring(drawing.svg)
+    numbers = [t.get("data-node") for t in root.iter(f"{SVG}text") if t.get("class") == "gradient"]
+    assert sorted(numbers) == ["0", "2", "3"]
+
+
+# --- for everybody's eyes ------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, as WCAG 2 defines it."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, two: str) -> float:
+    dark, light = sorted((luminance(one), luminance(two)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_text_stands_out_from_what_is_behind_it(lecture: Any) -> None:
+    scene = draw(lecture(two_sums_of_one_product)).scene
+    outline = {shape.node: shape.outline for shape in scene.shapes}
+    for text in scene.texts:
+        inside_shape = text.role in ("symbol", "name", "input")
+        ground = FILL[outline[text.node]] if inside_shape else "#FFFFFF"
+        assert contrast(text.colour, ground) >= 4.5, text
+
+
+def test_the_marks_of_gradients_are_vermilion_and_stand_out_too(lecture: Any) -> None:
+    drawing = draw(lecture(x_times_x_plus_1))
+    (dot,) = drawing.scene.dots
+    assert dot.sums
+    assert f'fill="{GRADIENT_COLOUR}"' in drawing.svg
+    assert GRADIENT_COLOUR == "#D55E00"
+    assert contrast(GRADIENT_COLOUR, "#FFFFFF") >= 3.0
+
+
+def test_in_grey_value_and_gradient_differ_by_place_sign_and_weight(lecture: Any) -> None:
+    scene = draw(lecture(x_plus_y_times_z)).scene
+    middle = {line.node: line.start[1] for line in scene.trunks}
+    for text in scene.texts:
+        if text.role == "value":
+            assert (text.y < middle[text.node], text.bold, text.text[0] == "∂") == (
+                True,
+                False,
+                False,
+            )
+        if text.role == "gradient":
+            assert (text.y > middle[text.node], text.bold, text.text[0] == "∂") == (
+                True,
+                True,
+                True,
+            )
 
 
 # --- in a notebook -------------------------------------------------------------------------
@@ -420,9 +710,15 @@ def test_draw_refuses_what_is_no_tensor_and_what_nobody_could_read() -> None:
     with pytest.raises(TypeError, match=r"draw: expected a tensor.*got a list"):
         draw([1, 2])  # type: ignore[call-overload]
     y = Tensor(0.0)
-    for _ in range(5_000):
+    for _ in range(400):
         y = y + 1
-    with pytest.raises(CourseError, match=r"draw: this graph has 10,001 nodes.*Draw a part"):
+    with pytest.raises(
+        CourseError, match=r"draw: this graph has 801 nodes; a picture.*Draw a part"
+    ):
+        draw(y, unfold=True)
+    for _ in range(50_000):
+        y = y + 1
+    with pytest.raises(CourseError, match=r"draw: this graph has 100,801 nodes.*Draw a part"):
         draw(y)
 
 
@@ -440,6 +736,11 @@ def test_draw_into_axes_sets_limits_first_and_keeps_the_figure_small() -> None:
     assert ax.get_ylim() == (scene.height, 0.0)
     shown = [text.get_text() for text in ax.texts]
     assert shown == [text.text for text in scene.texts]
+    pixels = min(600 * 0.775 / scene.width, 300 * 0.77 / scene.height)  # matplotlib's margins
+    lines = [p for p in ax.patches if not p.get_fill()]
+    drawn_widths = [p.get_linewidth() / (pixels * 0.72) for p in lines]
+    expected = [line.width for line in scene.trunks] + list(scene.widths)
+    assert drawn_widths == pytest.approx(expected)
     canvas.draw()
     box = figure.get_tightbbox()
     assert box.width < 6.5
@@ -451,74 +752,6 @@ def test_names_are_no_formulas_in_matplotlib() -> None:
     canvas = FigureCanvasAgg(figure)
     draw(Tensor(1.0, r"$\frac{$") + 1, ax=figure.add_subplot())
     canvas.draw()
-
-
-# --- the layout ----------------------------------------------------------------------------
-
-
-def random_graph(seed: int, count: int = 14) -> list[list[int]]:
-    rng = np.random.default_rng(seed)
-    inputs: list[list[int]] = [[] for _ in range(count)]
-    for node in range(3, count):
-        inputs[node] = [int(i) for i in rng.integers(0, node, 2)]
-    used = {i for sources in inputs for i in sources}
-    inputs.append([i for i in range(count) if i not in used])
-    return inputs
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_the_layout_counts_the_crossings_it_draws_and_keeps_nodes_apart(seed: int) -> None:
-    inputs = random_graph(seed)
-    sizes = [(40.0 + i, 30.0 + i) for i in range(len(inputs))]
-    layout = arrange(inputs, sizes)
-    pieces = {
-        (wire.source, wire.target if 2 * i + 2 == len(wire.points) else -1, piece)
-        for wire in layout.wires
-        for i, piece in enumerate(zip(wire.points[::2], wire.points[1::2], strict=True))
-    }
-    crossed = 0
-    for (_, goal, (a, b)), (_, other, (c, d)) in combinations(sorted(pieces), 2):
-        if a[0] == c[0] and (goal == -1 or goal != other):
-            crossed += (a[1] - c[1]) * (b[1] - d[1]) < 0
-    assert crossed == layout.crossings
-    for one, two in combinations(range(len(inputs)), 2):
-        if layout.left[one] == layout.left[two]:
-            room = (sizes[one][1] + sizes[two][1]) / 2
-            assert abs(layout.middle[one] - layout.middle[two]) >= room
-    assert min(layout.left) == 0
-    assert max(layout.right) == layout.width
-
-
-def test_leaves_stand_next_to_their_user() -> None:
-    layout = arrange([[], [], [0, 1], [], [2, 3]], [(10.0, 10.0)] * 5)
-    assert layout.left[3] == layout.left[2] > layout.left[0] == layout.left[1]
-
-
-def test_spread_keeps_wishes_that_are_far_enough_apart() -> None:
-    assert spread([0.0, 10.0, 30.0], [5.0, 5.0], [1.0, 1.0, 1.0]) == [0.0, 10.0, 30.0]
-
-
-def test_spread_shares_the_way_by_weight() -> None:
-    assert spread([0.0, 0.0], [4.0], [1.0, 1.0]) == [-2.0, 2.0]
-    assert spread([0.0, 0.0], [4.0], [3.0, 1.0]) == [-1.0, 3.0]
-    assert spread([0.0, 0.0, 0.0], [4.0, 4.0], [1.0, 1.0, 1.0]) == [-4.0, 0.0, 4.0]
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_spread_is_the_best_of_all_that_keep_their_distances(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    wishes, apart, weights = rng.normal(0, 9, 6), rng.uniform(1, 5, 5), rng.uniform(0.5, 3, 6)
-    best = np.array(spread(wishes.tolist(), apart.tolist(), weights.tolist()))
-    assert (np.diff(best) >= apart - 1e-9).all()
-
-    def cost(y: Any) -> float:
-        return float((weights * (y - wishes) ** 2).sum())
-
-    for _ in range(200):
-        other = best + rng.normal(0, 1, 6)
-        for i in range(5):
-            other[i + 1] = max(other[i + 1], other[i] + apart[i])
-        assert cost(best) <= cost(other)
 
 
 # --- any figure, with a description -------------------------------------------------------------

@@ -458,7 +458,7 @@ def test_names_are_text_wherever_they_stand(name: str, reference_rules: None) ->
     assert html.count("</script>") == 1
 
 
-@pytest.mark.parametrize(("make", "most"), [(x_plus_y_times_z, 18), (neuron, 24)])
+@pytest.mark.parametrize(("make", "most"), [(x_plus_y_times_z, 20), (neuron, 26)])
 @pytest.mark.usefixtures("reference_rules")
 def test_it_is_small(make: Callable[[], Tensor], most: int) -> None:
     assert len(step(after_backward(make))._repr_html_().encode()) < most * 1000

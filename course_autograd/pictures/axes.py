@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from course_autograd.pictures.layout import Point
-from course_autograd.pictures.scene import INK, Scene, Shape
-from course_autograd.pictures.svg import FILL, RING, STROKE, THICK, WIRE
+from course_autograd.pictures.scene import GRADIENT_COLOUR, INK, Scene, Shape
+from course_autograd.pictures.svg import DOT, FILL, HEAVY, RING, STROKE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,29 +28,32 @@ def to_axes(scene: Scene, ax: Axes) -> Axes:
     pixels = min(frame.width / scene.width, frame.height / scene.height)
     points = pixels * 72.0 / figure.dpi  # length of one unit of the scene on paper
 
-    def pen(vertices: list[Point], codes: list[Any]) -> None:
+    def pen(vertices: list[Point], codes: list[Any], width: float) -> None:
         path = Path(vertices, codes)
-        ax.add_patch(PathPatch(path, fill=False, edgecolor=INK, linewidth=WIRE * points))
+        pen = {"linewidth": width * points, "capstyle": "butt"}
+        ax.add_patch(PathPatch(path, fill=False, edgecolor=INK, **pen))
 
     for line in scene.trunks:
-        pen([line.start, line.end], [Path.MOVETO, Path.LINETO])
-    for wire in scene.wires:
+        pen([line.start, line.end], [Path.MOVETO, Path.LINETO], line.width)
+    for wire, width in zip(scene.wires, scene.widths, strict=True):
         vertices, codes = [wire.points[0]], [Path.MOVETO]
         for i, ((x, y), (to_x, to_y)) in enumerate(pairwise(wire.points)):
             half = (x + to_x) / 2
             bend = not i % 2
             vertices += [(half, y), (half, to_y), (to_x, to_y)] if bend else [(to_x, to_y)]
             codes += [Path.CURVE4] * 3 if bend else [Path.LINETO]
-        pen(vertices, codes)
+        pen(vertices, codes, width)
     for arrow in scene.arrows:
         ax.add_patch(Polygon(arrow, closed=True, facecolor=INK, linewidth=0))
     for dot in scene.dots:
-        ax.add_patch(Circle(dot, 3.0, facecolor=INK, linewidth=0, zorder=2))
+        look = {"facecolor": GRADIENT_COLOUR if dot.sums else INK, "edgecolor": INK}
+        edge = points if dot.sums else 0.0
+        ax.add_patch(Circle((dot.x, dot.y), DOT + dot.sums, linewidth=edge, zorder=2, **look))
+    codes = [Path.MOVETO, *[Path.LINETO, *[Path.CURVE4] * 3] * 4]
     for shape in scene.shapes:
-        vertices, codes = _outline(shape), [Path.MOVETO, *[Path.LINETO, *[Path.CURVE4] * 3] * 4]
         ax.add_patch(
             PathPatch(
-                Path(vertices, codes),
+                Path(_outline(shape), codes),
                 facecolor=FILL[shape.outline],
                 edgecolor=INK,
                 linewidth=STROKE[shape.outline] * points,
@@ -69,8 +72,12 @@ def to_axes(scene: Scene, ax: Axes) -> Axes:
             )
             path = Path(_outline(around), codes)
             ax.add_patch(
-                PathPatch(path, fill=False, edgecolor=INK, linewidth=THICK * points, zorder=3)
+                PathPatch(path, fill=False, edgecolor=INK, linewidth=HEAVY * points, zorder=3)
             )
+        if shape.inner:
+            path = Path(_outline(shape.inner), codes)
+            thin = 0.8 * points
+            ax.add_patch(PathPatch(path, fill=False, edgecolor=INK, linewidth=thin, zorder=3))
     for text in scene.texts:
         ax.text(
             text.x,

@@ -158,7 +158,7 @@ def _scene(comparison: Comparison) -> Scene:
         remarks[fault.number] = "✗ value"
     # What the sentences name must be found in the picture, also where it has no name.
     labelled = [replace(node, named=True) for node in comparison.nodes]
-    return compose(labelled, remarks=remarks, marked=marked)
+    return compose(labelled, comparison.messages, remarks=remarks, marked=marked)
 
 
 def _remark(judged: Judged, first: bool) -> str:

@@ -10,10 +10,11 @@ Nothing here knows about tensors, and nothing is random: the same graph gives th
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from course_autograd.pictures.order import Layers, order
 
 Point = tuple[float, float]
 
@@ -67,41 +68,6 @@ class Layout:
     height: float
 
 
-@dataclass
-class _Layers:
-    """The graph in columns; vertices from `count` on are place holders of long wires."""
-
-    count: int
-    columns: list[list[int]]
-    before: list[list[int]]  # neighbours in the column to the left, one entry per wire
-    after: list[list[int]]  # neighbours in the column to the right
-
-    def crossings(self) -> int:
-        return sum(self.crossings_after(column) for column in range(len(self.columns) - 1))
-
-    def crossings_after(self, column: int) -> int:
-        """Count inversions between the orders of two neighbouring columns."""
-        place = {vertex: i for i, vertex in enumerate(self.columns[column + 1])}
-        passed: list[int] = []
-        total = 0
-        for vertex in self.columns[column]:
-            ends = sorted(place[other] for other in self.after[vertex])
-            total += sum(len(passed) - bisect_left(passed, end + 1) for end in ends)
-            for end in ends:
-                insort(passed, end)
-        return total
-
-    def twists(self) -> int:
-        """Count pairs of inputs that arrive in another order than the operation's own."""
-        total = 0
-        for column in range(1, len(self.columns)):
-            place = {vertex: i for i, vertex in enumerate(self.columns[column - 1])}
-            for vertex in self.columns[column]:
-                arriving = [place[other] for other in self.before[vertex]]
-                total += sum(a > b for i, a in enumerate(arriving) for b in arriving[i + 1 :])
-        return total
-
-
 def arrange(
     inputs: Sequence[Sequence[int]],
     sizes: Sequence[tuple[float, float]],
@@ -122,8 +88,7 @@ def arrange(
     row_gap : float
         Least distance between nodes of a column.
     """
-    layers = _in_columns(inputs)
-    _order(layers)
+    layers = _in_few_crossings(inputs)
     ports = _ports(layers, inputs, port_distance)
     heights = [height for _, height in sizes] + [0.0] * (len(layers.before) - layers.count)
     middle = _heights(layers, heights, ports, row_gap)
@@ -152,122 +117,102 @@ def arrange(
                 vertex = layers.before[vertex][0]
             wires.append(Wire(source, target, position, tuple(reversed(points))))
     height = max(y + h / 2 for y, h in zip(middle, heights, strict=True))
+    middle = middle[: layers.count]
     return Layout(left, right, middle, wires, layers.crossings(), column_right[-1], height)
 
 
-def _in_columns(inputs: Sequence[Sequence[int]]) -> _Layers:
-    """Put nodes into columns by the longest path to the output, and place holders between."""
-    count = len(inputs)
-    level = [0] * count
-    for node in reversed(range(count)):
+def _in_few_crossings(inputs: Sequence[Sequence[int]]) -> Layers:
+    """Return the graph in columns and in order, in that of some ways with the fewest crossings.
+
+    The first way is the one to read best: columns by the longest path to the output, and a value
+    that goes far as one wire with branches. Only where wires cross, others are tried: every wire
+    for itself, and operations on old values moved to the left, next to these.
+    """
+    late = _by_longest_path(inputs)
+    early = _shortened(inputs, late)
+    best: Layers | None = None
+    for column, shared in ((late, True), (late, False), (early, True), (early, False)):
+        if best is not None and column is early and early == late:
+            break
+        layers = _in_columns(inputs, column, shared)
+        order(layers)
+        if best is None or layers.crossings() < best.crossings():
+            best = layers
+        if not best.crossings():
+            break
+    assert best is not None
+    return best
+
+
+def _by_longest_path(inputs: Sequence[Sequence[int]]) -> list[int]:
+    """Return the column of each node: the output's is the last, leaves stand before their user."""
+    level = [0] * len(inputs)
+    for node in reversed(range(len(inputs))):
         for source in inputs[node]:
             level[source] = max(level[source], level[node] + 1)
     last = max(level, default=0)
-    column = [last - one for one in level]
+    return [last - one for one in level]
+
+
+def _shortened(inputs: Sequence[Sequence[int]], late: Sequence[int]) -> list[int]:
+    """Return columns in which an operation on old values stands by these, not by its user.
+
+    The product of two values that is needed much later then draws one long wire, not two. A node
+    moves together with what must stay before it, wherever that makes the wires shorter in all.
+    """
+    column = list(late)
+    users: list[list[int]] = [[] for _ in inputs]
+    for node, sources in enumerate(inputs):
+        for source in sources:
+            users[source].append(node)
+    moved = True
+    while moved:
+        moved = False
+        for node in range(len(inputs)):
+            group, waiting, gain = {node}, [node], 0
+            while waiting:
+                one = waiting.pop()
+                gain += len(inputs[one]) - len(users[one])
+                tight = {s for s in inputs[one] if column[s] == column[one] - 1} - group
+                group |= tight
+                waiting += sorted(tight)
+            if gain > 0 and all(column[one] for one in group) and users[node]:
+                moved = True
+                for one in group:
+                    column[one] -= 1
+    return column
+
+
+def _in_columns(inputs: Sequence[Sequence[int]], column: Sequence[int], shared: bool) -> Layers:
+    """Put place holders where wires pass a column; one for all wires of a value, if `shared`."""
+    count = len(inputs)
     before: list[list[int]] = [[] for _ in range(count)]
-    columns: list[list[int]] = [[] for _ in range(last + 1)]
-    # A value that goes far is one wire with branches: place holders belong to their source.
-    holder: dict[tuple[int, int], int] = {}
+    columns: list[list[int]] = [[] for _ in range(max(column, default=0) + 1)]
+    holder: dict[tuple[int, int, int], int] = {}
     for node, sources in enumerate(inputs):
         for source in sources:
             vertex = source
             for between in range(column[source] + 1, column[node]):
-                key = (source, between)
+                key = (source, between, -1 if shared else node)
                 if key not in holder:
                     holder[key] = len(before)
                     before.append([vertex])
                 vertex = holder[key]
             before[node].append(vertex)
-    after: list[list[int]] = [[] for _ in before]
-    for vertex, sources in enumerate(before):
-        for other in sources:
-            after[other].append(vertex)
     # The first order: depth first from the output, inputs in their own order.
+    where = {vertex: between for (_, between, _), vertex in holder.items()}
     seen: set[int] = set()
-    where = {vertex: between for (_, between), vertex in holder.items()}
     stack = [count - 1]
     while stack:
         vertex = stack.pop()
         if vertex not in seen:
             seen.add(vertex)
-            columns[where.get(vertex, column[vertex] if vertex < count else 0)].append(vertex)
+            columns[where[vertex] if vertex in where else column[vertex]].append(vertex)
             stack.extend(reversed(before[vertex]))
-    return _Layers(count, columns, before, after)
+    return Layers(count, columns, before)
 
 
-def _order(layers: _Layers, sweeps: int = 12) -> None:
-    """Reorder the columns so that few wires cross; among equals, inputs in their own order."""
-
-    def cost() -> tuple[int, int]:
-        return layers.crossings(), layers.twists()
-
-    first = [list(vertices) for vertices in layers.columns]
-    best, best_cost = first, cost()
-    for upside_down in (False, True):
-        layers.columns = [list(reversed(c)) if upside_down else list(c) for c in first]
-        for sweep in range(sweeps):
-            if best_cost == (0, 0):
-                break
-            columns = range(len(layers.columns))
-            if sweep % 2 == 0:
-                for column in columns[1:]:
-                    _by_barycentre(
-                        layers.columns[column - 1], layers.columns[column], layers.before
-                    )
-            else:
-                for column in reversed(columns[:-1]):
-                    _by_barycentre(layers.columns[column + 1], layers.columns[column], layers.after)
-            _swap_neighbours(layers)
-            reached = cost()
-            if reached < best_cost:
-                best, best_cost = [list(vertices) for vertices in layers.columns], reached
-    layers.columns = best
-
-
-def _by_barycentre(fixed: list[int], free: list[int], neighbours: list[list[int]]) -> None:
-    """Sort `free` by the mean place of its neighbours; vertices without any stay where they are."""
-    place = {vertex: i for i, vertex in enumerate(fixed)}
-    mean = {
-        vertex: sum(place[other] for other in neighbours[vertex]) / len(neighbours[vertex])
-        for vertex in free
-        if neighbours[vertex]
-    }
-    moved = iter(sorted((vertex for vertex in free if vertex in mean), key=lambda v: mean[v]))
-    free[:] = [next(moved) if vertex in mean else vertex for vertex in free]
-
-
-def _swap_neighbours(layers: _Layers, rounds: int = 4) -> None:
-    """Exchange neighbours in a column wherever that removes crossings or twists."""
-    for _ in range(rounds):
-        better = False
-        for column, vertices in enumerate(layers.columns):
-            left = {v: i for i, v in enumerate(layers.columns[column - 1])} if column else {}
-            last = column + 1 == len(layers.columns)
-            right = {} if last else {v: i for i, v in enumerate(layers.columns[column + 1])}
-            for i in range(len(vertices) - 1):
-                upper, lower = vertices[i], vertices[i + 1]
-                gain = 0
-                for place, side in ((left, layers.before), (right, layers.after)):
-                    a = [place[v] for v in side[upper]]
-                    b = [place[v] for v in side[lower]]
-                    gain += sum((x > y) - (x < y) for x in a for y in b)
-                if gain > 0 or (gain == 0 and _twisted(layers, upper, lower)):
-                    vertices[i], vertices[i + 1] = lower, upper
-                    better = True
-        if not better:
-            return
-
-
-def _twisted(layers: _Layers, upper: int, lower: int) -> bool:
-    """Whether `upper` and `lower` are inputs of one node that wants them the other way round."""
-    wish = 0
-    for target in set(layers.after[upper]) & set(layers.after[lower]):
-        arriving = layers.before[target]
-        wish += 1 if arriving.index(upper) > arriving.index(lower) else -1
-    return wish > 0
-
-
-def _ports(layers: _Layers, inputs: Sequence[Sequence[int]], distance: float) -> list[list[float]]:
+def _ports(layers: Layers, inputs: Sequence[Sequence[int]], distance: float) -> list[list[float]]:
     """Return how far above or below the middle of its target each wire arrives."""
     place = {v: i for vertices in layers.columns for i, v in enumerate(vertices)}
     ports = []
@@ -281,7 +226,7 @@ def _ports(layers: _Layers, inputs: Sequence[Sequence[int]], distance: float) ->
 
 
 def _heights(
-    layers: _Layers, heights: list[float], ports: list[list[float]], gap: float
+    layers: Layers, heights: list[float], ports: list[list[float]], gap: float
 ) -> list[float]:
     """Choose heights near those of the neighbours, in the given order and without overlap."""
     middle = [0.0] * len(heights)
@@ -297,9 +242,9 @@ def _heights(
     rightward: list[list[tuple[int, float, float]]] = [[] for _ in heights]
     for vertex, sources in enumerate(layers.before):
         for source, offset in zip(sources, ports[vertex], strict=True):
-            long = max(vertex, source) >= layers.count
+            long = (vertex >= layers.count) + (source >= layers.count)
             chain = len(sources) == 1 and len(layers.after[source]) == 1
-            worth = 8.0 if long or chain else 1.0
+            worth = (8.0 if chain else 1.0, 8.0, 40.0)[long]
             leftward[vertex].append((source, -offset, worth))
             rightward[source].append((vertex, offset, worth))
 
@@ -352,7 +297,7 @@ def spread(
 
 
 def _column_edges(
-    layers: _Layers, sizes: Sequence[tuple[float, float]], middle: list[float]
+    layers: Layers, sizes: Sequence[tuple[float, float]], middle: list[float]
 ) -> tuple[list[float], list[float]]:
     """Return where each column begins and ends; steep wires get a wider gap."""
     begin, end, x = [], [], 0.0

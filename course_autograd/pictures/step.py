@@ -52,7 +52,7 @@ class Stepper:
         labelled = [replace(node, named=True) for node in nodes]
         self.frames, self.messages = tuple(frames), tuple(known)
         self.alt = describe(nodes)
-        self.svg = to_svg(compose(labelled), self.alt)
+        self.svg = to_svg(compose(labelled, known), self.alt)
         self.name = f"Step by step through {nodes[-1].label}"
 
     def _repr_html_(self) -> str:

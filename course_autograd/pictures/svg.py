@@ -7,13 +7,13 @@ from html import escape
 from itertools import pairwise
 
 from course_autograd.pictures.layout import Point
-from course_autograd.pictures.scene import INK, Scene, Shape, Text
+from course_autograd.pictures.scene import GRADIENT_COLOUR, INK, Scene, Shape, Text
 
 FONTS = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
-FILL = {"operation": "#F2F2F2", "leaf": "#FFFFFF", "constant": "#FFFFFF"}
-STROKE = {"operation": 1.4, "leaf": 1.8, "constant": 1.0}
-WIRE = 1.3
-RING, THICK = 5.0, 3.0  # the second outline of a marked node: how far away, how thick
+FILL = {"fold": "#F2F2F2", "operation": "#F2F2F2", "leaf": "#FFFFFF", "constant": "#FFFFFF"}
+DOT = 3
+RING, HEAVY = 5.0, 3.0  # the second outline of a marked node: how far away, how thick
+STROKE = {"fold": 1.4, "operation": 1.4, "leaf": 1.8, "constant": 1.0}
 
 
 def to_svg(scene: Scene, alt: str) -> str:
@@ -24,25 +24,31 @@ def to_svg(scene: Scene, alt: str) -> str:
         f'viewBox="0 0 {wide} {high}" role="img" font-family="{FONTS}">',
         f"<title>{escape(alt)}</title>",
         '<rect width="100%" height="100%" fill="#FFFFFF"/>',
-        f'<g fill="none" stroke="{INK}" stroke-width="{WIRE}">',
+        f'<g fill="none" stroke="{INK}">',
     ]
     for line in scene.trunks:
         (x, y), (end, _) = line.start, line.end
-        parts.append(f'<path data-node="{line.node}" d="M{_n(x)} {_n(y)}H{_n(end)}"/>')
-    for wire in scene.wires:
+        parts.append(
+            f'<path data-node="{line.node}" stroke-width="{_n(line.width)}" '
+            f'd="M{_n(x)} {_n(y)}H{_n(end)}"/>'
+        )
+    for wire, width in zip(scene.wires, scene.widths, strict=True):
         parts.append(
             f'<path data-from="{wire.source}" data-to="{wire.target}" '
-            f'data-input="{wire.position}" d="{_svg_path(wire.points)}"/>'
+            f'data-input="{wire.position}" stroke-width="{_n(width)}" '
+            f'd="{_svg_path(wire.points)}"/>'
         )
     parts.append(f'</g><g fill="{INK}">')
     for arrow, wire in zip(scene.arrows, scene.wires, strict=True):
         corners = "L".join(f"{_n(x)} {_n(y)}" for x, y in arrow)
         tip = f'data-tip="{wire.target}" data-input="{wire.position}"'
         parts.append(f'<path {tip} d="M{corners}Z"/>')
-    branching = {point: wire.source for wire in scene.wires for point in wire.points}
-    for x, y in scene.dots:
-        node = branching[x, y]
-        parts.append(f'<circle data-node="{node}" cx="{_n(x)}" cy="{_n(y)}" r="3"/>')
+    for dot in scene.dots:
+        fill = f' fill="{GRADIENT_COLOUR}" stroke="{INK}"' if dot.sums else ""
+        parts.append(
+            f'<circle data-node="{dot.node}" cx="{_n(dot.x)}" cy="{_n(dot.y)}" '
+            f'r="{DOT + dot.sums}"{fill}/>'
+        )
     parts.append(f'</g><g stroke="{INK}">')
     parts.extend(_svg_shape(shape) for shape in scene.shapes)
     parts.append("</g><g>")
@@ -69,17 +75,28 @@ def _svg_path(points: Sequence[Point]) -> str:
 
 def _svg_shape(shape: Shape) -> str:
     dashes = ' stroke-dasharray="4 3"' if shape.outline == "constant" else ""
-    ring = ""
+    ring, inner = "", shape.inner
     if shape.marked:  # a second outline around the first
         ring = (
             f'<rect x="{_n(shape.x - RING)}" y="{_n(shape.y - RING)}" '
             f'width="{_n(shape.width + 2 * RING)}" height="{_n(shape.height + 2 * RING)}" '
-            f'rx="{_n(shape.corner + RING)}" fill="none" stroke-width="{THICK}"/>'
+            f'rx="{_n(shape.corner + RING)}" fill="none" stroke-width="{HEAVY}"/>'
         )
-    return ring + (
-        f'<rect data-node="{shape.node}" x="{_n(shape.x)}" y="{_n(shape.y)}" '
-        f'width="{_n(shape.width)}" height="{_n(shape.height)}" rx="{_n(shape.corner)}" '
-        f'fill="{FILL[shape.outline]}" stroke-width="{STROKE[shape.outline]}"{dashes}/>'
+    return (
+        ring
+        + (
+            f'<rect data-node="{shape.node}" x="{_n(shape.x)}" y="{_n(shape.y)}" '
+            f'width="{_n(shape.width)}" height="{_n(shape.height)}" rx="{_n(shape.corner)}" '
+            f'fill="{FILL[shape.outline]}" stroke-width="{STROKE[shape.outline]}"{dashes}/>'
+        )
+        + (_svg_inner(inner) if inner else "")
+    )
+
+
+def _svg_inner(shape: Shape) -> str:
+    return (
+        f'<rect x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.width)}" '
+        f'height="{_n(shape.height)}" rx="{_n(shape.corner)}" fill="none" stroke-width="0.8"/>'
     )
 
 
