@@ -265,11 +265,13 @@ def test_a_wall_that_fails_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @linux
-def test_bubblewrap_goes_around_the_server_where_it_can() -> None:
+def test_bubblewrap_goes_around_the_server_where_it_can(tmp_path: Path) -> None:
     if "bubblewrap" in FOUND.missing:
         pytest.skip(f"no level A here: {FOUND.missing['bubblewrap']}")
     assert FOUND.level == "A"
-    code = "import os; print(os.listdir('/home' if os.path.exists('/home') else '/tmp'))"
+    canary = tmp_path / "canary"
+    canary.write_text("seen", encoding="utf-8")
+    code = f"import os; print([p for p in ({str(canary)!r}, '/home') if os.path.exists(p)])"
     done = subprocess.run(
         sandbox.wrapped([sys.executable, "-I", "-c", code], []),
         capture_output=True,
