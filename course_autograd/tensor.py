@@ -406,27 +406,37 @@ def constant(name: str, value: Any) -> Any:
 def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None) -> Tensor:
     """Run an operation's forward rule on the values of `inputs` and return the new node."""
     __tracebackhide__ = True
-    values: list[Any] = []
-    needs: tuple[bool, ...] = ()
-    as_given = True  # every input is a tensor or a Python number
-    for given in inputs:
-        if type(given) is Tensor or isinstance(given, Tensor):
-            values.append(given.value)
-            needs += NEEDED if given.requires_grad else NOT_NEEDED
+    # One and two inputs are spelled out: loops and unpacking cost as much as all the rest.
+    count = len(inputs)
+    if count == 2:
+        x, y = inputs
+        if isinstance(x, Tensor):
+            left, first = x.value, x.requires_grad
         else:
-            value = constant(operation.__name__, given)
-            values.append(value)
-            needs += NOT_NEEDED
-            as_given = as_given and value is given
+            left, first = constant(operation.__name__, x), False
+            inputs = left, y
+        if isinstance(y, Tensor):
+            right, second = y.value, y.requires_grad
+        else:
+            right, second = constant(operation.__name__, y), False
+            inputs = inputs[0], right
+        needs = PAIRS[first][second]
+    elif count == 1 and isinstance(inputs[0], Tensor):
+        left, needs = inputs[0].value, SINGLES[inputs[0].requires_grad]
+    else:
+        count = 0
+        values, needs, inputs = _taken(operation, inputs)
     ctx: list[Any] = []
+    forward = operation.forward
     try:
-        if options:
-            value = operation.forward(ctx, *values, **options)
-        elif len(values) == 2:  # spelled out: unpacking costs as much as the rest of the call
-            value = operation.forward(ctx, values[0], values[1])
+        if count == 2:
+            value = forward(ctx, left, right, **options) if options else forward(ctx, left, right)
+        elif count == 1:
+            value = forward(ctx, left, **options) if options else forward(ctx, left)
         else:
-            value = operation.forward(ctx, *values)
+            value = forward(ctx, *values, **(options or {}))
     except Exception as error:
+        values = _taken(operation, inputs)[0]
         if operation.broadcasts:
             _require_broadcast(operation.__name__, [np.shape(value) for value in values])
         _require_written(error, operation)
@@ -442,18 +452,10 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
     if True in needs and _Recording.on:
         node.operation = operation
         node.requires_grad = True
-        node.saved = tuple(ctx)
+        node.inputs = inputs
+        node.needs = needs
+        node.saved = tuple(ctx) if ctx else ()
         node.options = options or None
-        node.needs = SAME_NEEDS.setdefault(needs, needs)
-        if as_given:
-            node.inputs = inputs
-        else:  # constants as numbers and arrays, tensors as they are
-            node.inputs = tuple(
-                [
-                    given if isinstance(given, Tensor) else value
-                    for given, value in zip(inputs, values, strict=True)
-                ]
-            )
     else:
         node.operation = node.options = None
         node.requires_grad = False
@@ -462,9 +464,32 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
 
 
 new_tensor = object.__new__
-NEEDED, NOT_NEEDED = (True,), (False,)
 # Nodes share their tuples of needs: there are few different ones, and many nodes.
+SINGLES = ((False,), (True,))
+PAIRS = (((False, False), (False, True)), ((True, False), (True, True)))
 SAME_NEEDS: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+
+
+def _taken(
+    operation: Any, inputs: tuple[Any, ...]
+) -> tuple[tuple[Any, ...], tuple[bool, ...], tuple[Any, ...]]:
+    """Return the values of `inputs`, which of them need a gradient, and what a node keeps of them.
+
+    That is the tensors as they are, and constants as numbers and arrays.
+    """
+    values, needs, kept = [], [], []
+    for given in inputs:
+        if isinstance(given, Tensor):
+            values.append(given.value)
+            needs.append(given.requires_grad)
+            kept.append(given)
+        else:
+            value = constant(operation.__name__, given)
+            values.append(value)
+            needs.append(False)
+            kept.append(value)
+    needed = tuple(needs)
+    return tuple(values), SAME_NEEDS.setdefault(needed, needed), tuple(kept)
 
 
 def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
@@ -551,17 +576,13 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
     if root.operation is None:
         root.gradient = upstream if root.gradient is None else root.gradient + upstream
         return
-    leaves: list[Tensor] = []
-    order = computation_order(root, leaves)
-    for node in order:
-        node.gradient = None  # what an earlier pass left at inner nodes is stale
+    order, leaves = _order_back(root)
     earlier: dict[Tensor, Any] = {}  # gradients of an earlier pass, of the leaves that have one
     for leaf in leaves:
         if leaf.gradient is not None:
             earlier[leaf] = leaf.gradient
             leaf.gradient = None
     root.gradient = upstream
-    order.reverse()
     try:
         _visit(order, keep_inner)
     except BaseException:  # half a pass is none: leaves are as they were before it
@@ -572,32 +593,87 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
         leaf.gradient = before if leaf.gradient is None else before + leaf.gradient
 
 
+def _order_back(root: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the computed tensors from `root` upwards, each before its parents, and the leaves.
+
+    Where no node is used twice, the order in which they are found will do.
+    """
+    order, leaves = [root], []
+    found = set()
+    for node in order:  # which grows meanwhile
+        node.gradient = None  # what an earlier pass left at inner nodes is stale
+        for parent in node.inputs:
+            if type(parent) is Tensor or isinstance(parent, Tensor):
+                if parent.operation is None:
+                    leaves.append(parent)
+                elif parent in found:
+                    leaves = []
+                    order = computation_order(root, leaves)
+                    order.reverse()
+                    for node in order:
+                        node.gradient = None
+                    return order, leaves
+                else:
+                    found.add(parent)
+                    order.append(parent)
+    return order, leaves
+
+
 def _visit(order: list[Tensor], keep_inner: bool) -> None:
     """Let every node, the output first, send its messages to the nodes it was computed from."""
     __tracebackhide__ = True
     for node in order:
-        grad_output = node.gradient
-        gradients = checked_rule(node, grad_output)
-        needs = node.needs
+        grad_output, needs = node.gradient, node.needs
+        ctx = Context(node.saved)
+        ctx.needs = needs
+        try:
+            gradients = node.operation.backward(ctx, grad_output)
+        except Exception as error:
+            _explain(error, node.operation, grad_output)
+            raise
+        if type(gradients) is not tuple or len(gradients) != len(needs):
+            gradients = _conform(node, gradients)
         position = 0
         for parent in node.inputs:
             if needs[position]:
                 gradient = gradients[position]
-                if parent.gradient is not None:
-                    parent.gradient = parent.gradient + gradient  # never in place: maybe shared
-                elif (
-                    type(gradient) is ndarray
-                    and parent.operation is None
-                    and _shared(gradient, grad_output, gradients, node.saved)
-                ):
-                    parent.gradient = gradient.copy()  # leaves own theirs: optimizers write into it
-                elif type(gradient) is Rows and parent.operation is not None:
-                    parent.gradient = gradient.dense()  # rules are given arrays
+                value = parent.value
+                if type(gradient) is float64 and type(value) is float64:
+                    before = parent.gradient
+                    parent.gradient = gradient if before is None else before + gradient
                 else:
-                    parent.gradient = gradient
+                    if (
+                        type(gradient) is not ndarray
+                        or type(value) is not ndarray
+                        or gradient.shape != value.shape
+                        or gradient.dtype is not value.dtype
+                    ):
+                        gradients = _conform(node, gradients)
+                        gradient = gradients[position]
+                    if parent.gradient is not None:
+                        parent.gradient = parent.gradient + gradient  # never in place: maybe shared
+                    elif parent.operation is None:
+                        if type(gradient) is ndarray and _shared(gradient, grad_output, gradients, node.saved):
+                            gradient = gradient.copy()  # leaves own theirs: optimizers write into it
+                        parent.gradient = gradient
+                    elif type(gradient) is Rows:
+                        parent.gradient = gradient.dense()  # rules are given arrays
+                    else:
+                        parent.gradient = gradient
             position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
         if not keep_inner:
             node.gradient = None
+
+def _conform(node, gradients):
+    return conform(
+        node.operation.__name__,
+        gradients,
+        [given.value if isinstance(given, Tensor) else given for given in node.inputs],
+        node.value.shape,
+        broadcasts=node.operation.broadcasts,
+        needs=node.needs,
+        names=node.operation._input_names,
+    )
 
 
 def run_rule(
