@@ -57,7 +57,7 @@ class Optimizer:
             name: [np.zeros(p.shape, p.dtype) for p in self.parameters] for name in self.averages
         }
         self._owned: list[Any] = [None] * count
-        self._scratch: list[Array | None] = [None] * count
+        self._scratch: list[Any] = [None] * count
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -67,22 +67,20 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient; leave the others, and all gradients, alone."""
         self.steps += 1
-        for position, parameter in enumerate(self.parameters):
-            gradient = parameter.gradient
+        for position, (parameter, owned) in enumerate(zip(self.parameters, self._owned, strict=True)):
+            gradient, value = parameter.gradient, parameter.value
             if gradient is None:
                 continue
-            value = parameter.value
-            if type(value) is not np.ndarray:  # a scalar: NumPy scalars cannot be changed in place
+            if value is owned:
+                self._move(position, value, gradient, self._scratch[position])
+            elif type(value) is np.ndarray:
+                value = self._owned[position] = parameter.value = value.copy()
+                scratch = self._scratch[position] = np.empty_like(value)
+                self._move(position, value, gradient, scratch)
+            else:  # a scalar: NumPy scalars cannot be changed in place
                 box = np.array(value)
                 self._move(position, box, np.asarray(gradient), np.empty_like(box))
                 parameter.value = box[()]
-                continue
-            if value is not self._owned[position]:
-                value = self._owned[position] = parameter.value = value.copy()
-                self._scratch[position] = np.empty_like(value)
-            scratch = self._scratch[position]
-            assert scratch is not None
-            self._move(position, value, gradient, scratch)
 
     def _move(self, position: int, value: Array, gradient: Any, scratch: Array) -> None:
         """Change `value` in place; `scratch` has its shape and may be used freely.
@@ -141,7 +139,7 @@ class SGD(Optimizer):
         super().__init__(parameters, lr)
 
     def _move(self, position: int, value: Array, gradient: Any, scratch: Array) -> None:
-        if isinstance(gradient, Rows):
+        if type(gradient) is Rows:
             if not self.momentum:
                 gradient.subtract_from(value, self.lr)
                 return
@@ -151,7 +149,7 @@ class SGD(Optimizer):
             velocity *= self.momentum
             velocity += gradient
             gradient = velocity
-        np.multiply(gradient, self.lr, out=scratch)
+        np.multiply(gradient, self.lr, scratch)
         value -= scratch
 
 

@@ -434,7 +434,7 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
         elif count == 1:
             value = forward(ctx, left, **options) if options else forward(ctx, left)
         else:
-            value = forward(ctx, *values, **(options or {}))
+            value = forward(ctx, *values, **options) if options else forward(ctx, *values)
     except Exception as error:
         values = _taken(operation, inputs)[0]
         if operation.broadcasts:
@@ -465,31 +465,31 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
 
 new_tensor = object.__new__
 # Nodes share their tuples of needs: there are few different ones, and many nodes.
-SINGLES = ((False,), (True,))
+SINGLES = NOT_NEEDED, NEEDED = (False,), (True,)
 PAIRS = (((False, False), (False, True)), ((True, False), (True, True)))
 SAME_NEEDS: dict[tuple[bool, ...], tuple[bool, ...]] = {}
 
 
 def _taken(
     operation: Any, inputs: tuple[Any, ...]
-) -> tuple[tuple[Any, ...], tuple[bool, ...], tuple[Any, ...]]:
+) -> tuple[list[Any], tuple[bool, ...], tuple[Any, ...]]:
     """Return the values of `inputs`, which of them need a gradient, and what a node keeps of them.
 
     That is the tensors as they are, and constants as numbers and arrays.
     """
-    values, needs, kept = [], [], []
-    for given in inputs:
+    values: list[Any] = []
+    needs: tuple[bool, ...] = ()
+    for position, given in enumerate(inputs):
         if isinstance(given, Tensor):
             values.append(given.value)
-            needs.append(given.requires_grad)
-            kept.append(given)
+            needs += SINGLES[given.requires_grad]
         else:
             value = constant(operation.__name__, given)
             values.append(value)
-            needs.append(False)
-            kept.append(value)
-    needed = tuple(needs)
-    return tuple(values), SAME_NEEDS.setdefault(needed, needed), tuple(kept)
+            needs += NOT_NEEDED
+            if value is not given:
+                inputs = (*inputs[:position], value, *inputs[position + 1 :])
+    return values, SAME_NEEDS.setdefault(needs, needs), inputs
 
 
 def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
@@ -636,10 +636,8 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
         position = 0
         for parent in node.inputs:
             if needs[position]:
-                gradient = gradients[position]
-                value = parent.value
+                gradient, value, before = gradients[position], parent.value, parent.gradient
                 if type(gradient) is float64 and type(value) is float64:
-                    before = parent.gradient
                     parent.gradient = gradient if before is None else before + gradient
                 else:
                     if (
@@ -650,14 +648,17 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
                     ):
                         gradients = _conform(node, gradients)
                         gradient = gradients[position]
-                    if parent.gradient is not None:
-                        parent.gradient = parent.gradient + gradient  # never in place: maybe shared
-                    elif parent.operation is None:
-                        if type(gradient) is ndarray and _shared(gradient, grad_output, gradients, node.saved):
-                            gradient = gradient.copy()  # leaves own theirs: optimizers write into it
-                        parent.gradient = gradient
-                    elif type(gradient) is Rows:
-                        parent.gradient = gradient.dense()  # rules are given arrays
+                    if before is not None:
+                        parent.gradient = before + gradient  # never in place: maybe shared
+                    elif parent.operation is not None:
+                        # rules are given arrays
+                        parent.gradient = gradient.dense() if type(gradient) is Rows else gradient
+                    elif type(gradient) is ndarray and (
+                        gradient is grad_output
+                        or gradient.base is not None
+                        or _held(gradient, gradients, node.saved)
+                    ):
+                        parent.gradient = gradient.copy()  # leaves own theirs: optimizers write there
                     else:
                         parent.gradient = gradient
             position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
@@ -737,14 +738,13 @@ def checked_rule(node: Tensor, grad_output: Any) -> Any:
     )
 
 
-def _shared(gradient: Any, grad_output: Any, gradients: Any, saved: tuple[Any, ...]) -> bool:
-    """Whether somebody else may hold the array `gradient`, so that a leaf must not adopt it."""
-    if gradient is grad_output or gradient.base is not None:
-        return True
+def _held(gradient: Any, gradients: Any, saved: tuple[Any, ...]) -> bool:
+    """Whether somebody else has the array `gradient`, so that a leaf must not adopt it."""
     for kept in saved:
         if gradient is kept:
             return True
     holders = 0
     for other in gradients:
-        holders += gradient is other
+        if gradient is other:
+            holders += 1
     return holders > 1

@@ -83,6 +83,13 @@ class add_bias(Operation):
         return x + b
 
 
+def column_sums(matrix: Any) -> Any:
+    """Return the sums over the rows of a matrix: BLAS takes half the time of a reduction."""
+    ones = np.empty(len(matrix), matrix.dtype)
+    ones.fill(1)
+    return np.dot(ones, matrix)
+
+
 @tensor_op
 class linear(Operation):
     """z = x W + b in one operation: x (N, M), W (M, K), b (K,). ctx holds [x, W].
@@ -102,14 +109,17 @@ class linear(Operation):
     @staticmethod
     def forward(ctx: list[Any], x: Any, W: Any, b: Any) -> Any:
         """Return x @ W + b; save [x, W]."""
-        rows, weights, bias = np.shape(x), np.shape(W), np.shape(b)
-        if len(rows) != 2 or len(weights) != 2 or rows[1] != weights[0] or bias != weights[1:]:
+        try:
+            output = np.dot(x, W)
+            fits = x.ndim == 2 == W.ndim and b.shape == W.shape[1:]
+        except (ValueError, AttributeError):  # sizes that do not meet, or a plain number
+            fits = False
+        if not fits:
             raise ShapeError(
                 "linear: expected x of shape (N, M), W of shape (M, K) and b of shape (K,), got "
-                f"{rows}, {weights} and {bias}."
+                f"{np.shape(x)}, {np.shape(W)} and {np.shape(b)}."
             )
-        ctx.extend((x, W))
-        output = np.dot(x, W)
+        ctx += x, W
         output += b
         return output
 
@@ -120,7 +130,7 @@ class linear(Operation):
         return (
             np.dot(grad_output, W.T) if ctx.needs[0] else None,
             np.dot(x.T, grad_output) if ctx.needs[1] else None,
-            np.add.reduce(grad_output, axis=0) if ctx.needs[2] else None,
+            column_sums(grad_output) if ctx.needs[2] else None,
         )
 
 

@@ -76,12 +76,8 @@ def checked_range(name: str, option: str, integers: Array, count: int, what: str
     """
     if not integers.size:
         return
-    if integers.dtype == np.int64:  # read as unsigned, a negative number is a huge one
-        unsigned = integers.view(np.uint64)
-        if np.maximum.reduce(unsigned, axis=None) < count:
-            return
-    low = np.minimum.reduce(integers, axis=None)
-    high = np.maximum.reduce(integers, axis=None)
+    # Where the smallest and the largest are is found several times faster than what they are.
+    low, high = integers.item(integers.argmin()), integers.item(integers.argmax())
     if low < 0 or high >= count:
         wrong = low if low < 0 else high
         raise OptionError(
