@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from course_autograd.domain import Domain, Example
 from course_autograd.errors import ShapeError
 from course_autograd.operation import Operation, tensor_op
+
+
+def _explain_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> NoReturn:
+    """Raise the error for shapes that `matmul` does not take."""
+    if len(left) not in (1, 2) or len(right) not in (1, 2):
+        raise ShapeError(
+            f"matmul: expected matrices or vectors, got shapes {left} and {right}. "
+            "Use * to multiply with a scalar."
+        )
+    raise ShapeError(
+        f"matmul: expected the last size of x to be the first size of y, got shapes {left} "
+        f"and {right}: {left[-1]} is not {right[0]}. "
+        "Does one of them have to be transposed (.T)?"
+    )
 
 
 @tensor_op
@@ -36,20 +50,15 @@ class matmul(Operation):
     @staticmethod
     def forward(ctx: list[Any], x: Any, y: Any) -> Any:
         """Return x @ y; save [x, y]."""
-        left, right = np.shape(x), np.shape(y)
-        if len(left) not in (1, 2) or len(right) not in (1, 2):
-            raise ShapeError(
-                f"matmul: expected matrices or vectors, got shapes {left} and {right}. "
-                "Use * to multiply with a scalar."
-            )
-        if left[-1] != right[0]:
-            raise ShapeError(
-                f"matmul: expected the last size of x to be the first size of y, got shapes {left} "
-                f"and {right}: {left[-1]} is not {right[0]}. "
-                "Does one of them have to be transposed (.T)?"
-            )
-        ctx.extend((x, y))
-        return x @ y
+        try:
+            fits = 0 < x.ndim < 3 > y.ndim > 0
+            product = x @ y if fits else None
+        except (ValueError, AttributeError):  # sizes that do not meet, or a plain number
+            fits = False
+        if not fits:
+            _explain_matmul(np.shape(x), np.shape(y))
+        ctx += x, y
+        return product
 
 
 @tensor_op

@@ -36,6 +36,8 @@ SCORES = (
 def single_axis(name: str, x: Any, axis: int) -> int:
     """Check that x has this one axis, with at least one entry, and return it."""
     shape = np.shape(x)
+    if axis == -1 and type(axis) is int and shape and shape[-1]:
+        return axis
     axes = checked_axes(name, axis, len(shape))
     if len(axes) != 1 or not shape[axes[0]]:
         raise ShapeError(

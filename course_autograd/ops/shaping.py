@@ -30,13 +30,14 @@ class reshape(Operation):
     @staticmethod
     def forward(ctx: list[Any], x: Any, *, shape: int | tuple[int, ...]) -> Any:
         """Return x in the new shape; save [x.shape]."""
-        before = np.shape(x)
+        x = np.asarray(x)
+        before = x.shape
         ctx.append(before)
         try:
-            return np.reshape(x, shape)
+            return x.reshape(shape)
         except (ValueError, TypeError) as error:
             raise ShapeError(
-                f"reshape: expected a shape with {np.size(x)} entries for a value of shape "
+                f"reshape: expected a shape with {x.size} entries for a value of shape "
                 f"{before}, got shape={shape!r}. Use -1 for one size to be worked out."
             ) from error
 
@@ -90,6 +91,8 @@ class transpose(Operation):
 
 def is_basic(index: Any) -> bool:
     """Whether `index` consists of integers and slices only, so that it meets no entry twice."""
+    if type(index) is int or isinstance(index, np.integer):
+        return True
     parts = index if isinstance(index, tuple) else (index,)
     basic = (int, np.integer, slice, EllipsisType, type(None))
     return all(isinstance(part, basic) and not isinstance(part, bool) for part in parts)
@@ -119,14 +122,15 @@ class getitem(Operation):
     @staticmethod
     def forward(ctx: list[Any], x: Any, *, index: Any) -> Any:
         """Return x[index]; save [x.shape, index]."""
-        ctx.extend((np.shape(x), index))
+        x = np.asarray(x)
+        ctx += x.shape, index
         try:
-            return np.asarray(x)[index]
+            return x[index]
         except (IndexError, TypeError, ValueError) as error:
             # A scalar is no IndexError: a loop over it would end at once, as if it were empty.
-            kind = IndexRangeError if np.ndim(x) else ShapeError
+            kind = IndexRangeError if x.ndim else ShapeError
             raise kind(
-                f"getitem: expected an index into a value of shape {np.shape(x)}, got {index!r}: "
+                f"getitem: expected an index into a value of shape {x.shape}, got {index!r}: "
                 f"{error}."
             ) from error
 
