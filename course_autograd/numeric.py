@@ -116,47 +116,67 @@ def jacobian(
     Jacobian
     """
     point = [np.array(value, dtype=np.float64) for value in inputs]
-
-    output = evaluate(forward, point, options)
-
-    def slopes(position: int, index: tuple[int, ...], width: float) -> tuple[Array, Array]:
-        """Return the slope of the chord over the point, and how much it bends at the point.
-
-        The widths are those that floats really give.
-        """
-        middle = float(point[position][index])
-        right, left = middle + width, middle - width
-        ends = []
-        for entry in (right, left):
-            moved = point[position].copy()
-            moved[index] = entry
-            values = [moved if k == position else other for k, other in enumerate(point)]
-            ends.append(_value(forward, values, options).ravel())
-        here = output.ravel()
-        bend = (ends[0] - here) / (right - middle) - (here - ends[1]) / (middle - left)
-        return (ends[0] - ends[1]) / (right - left), bend
-
+    output = evaluate(forward, [value.copy() for value in point], options)
     blocks, errors = [], []
     for position, here in enumerate(point):
-        block = np.zeros((here.size, output.size))
-        error = np.zeros((here.size, output.size))
+        middle = here.reshape(-1)
+        step = STEP * np.maximum(1.0, np.abs(middle))
         with _quiet():
-            for row, index in enumerate(np.ndindex(here.shape)):
-                step = STEP * max(1.0, abs(float(here[index])))
-                near, bend = slopes(position, index, step)
-                far, wide_bend = slopes(position, index, 2.0 * step)
-                block[row] = near + (near - far) / 3.0
-                rounding = PRECISION * np.abs(output.ravel()) / step
-                # A smooth function bends in proportion to the width; what remains is a kink.
-                kink = np.abs(2.0 * bend - wide_bend)
-                kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block[row]))] = 0.0
-                error[row] = np.abs(near - far) + rounding + kink
+            near, bend = _chords(forward, point, options, position, step, output)
+            far, wide_bend = _chords(forward, point, options, position, 2.0 * step, output)
+            block = near + (near - far) / 3.0
+            # A smooth function bends in proportion to the width; what remains is a kink.
+            kink = np.abs(2.0 * bend - wide_bend)
+            kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
+            rounding = np.multiply.outer(1.0 / step, PRECISION * np.abs(output))
+            error = np.abs(near - far) + rounding + kink
         lost = ~np.isfinite(block) | ~np.isfinite(error)
         block[lost] = error[lost] = np.nan
-        blocks.append(block)
-        errors.append(error)
+        blocks.append(block.reshape(here.size, output.size))
+        errors.append(error.reshape(here.size, output.size))
     shapes = tuple(here.shape for here in point)
     return Jacobian(output, tuple(blocks), tuple(errors), shapes)
+
+
+def _chords(
+    forward: Callable[..., Any],
+    point: Sequence[Array],
+    options: Mapping[str, Any] | None,
+    position: int,
+    widths: Array,
+    output: Array,
+) -> tuple[Array, Array]:
+    """Return the slope of the chord over the point and how much it bends there, for each entry.
+
+    The chord reaches from `widths` to the left to `widths` to the right.
+    """
+    middle = point[position].reshape(-1)
+    ends = np.stack((middle + widths, middle - widths))
+    found = np.empty((*ends.shape, *output.shape))
+    # The entries are moved one after the other, in one copy: all the time goes into `forward`.
+    kept = [np.array(value) for value in point]
+    given = [value if value.ndim else value[()] for value in kept]
+    moved, constants = kept[position].reshape(-1), options or {}
+    for side, row in np.ndindex(ends.shape):
+        moved[row] = ends[side, row]
+        if not point[position].ndim:
+            given[position] = moved[0]
+        found[side, row] = forward([], *given, **constants)
+        moved[row] = middle[row]
+    if not all(map(_same, kept, point)):  # the rule writes into its inputs: a copy each time
+        for side, row in np.ndindex(ends.shape):
+            kept = [np.array(value) for value in point]
+            kept[position].reshape(-1)[row] = ends[side, row]
+            found[side, row] = _value(forward, kept, options)
+    right, left = found
+    columns = (-1,) + (1,) * output.ndim  # the widths are those that floats really give
+    above, below = (ends[0] - middle).reshape(columns), (middle - ends[1]).reshape(columns)
+    return (right - left) / (above + below), (right - output) / above - (output - left) / below
+
+
+def _same(one: Array, other: Array) -> bool:
+    """Whether two arrays of numbers are equal; nan is equal to nan."""
+    return np.array_equal(one, other, equal_nan=True)
 
 
 class Measurement:

@@ -1,8 +1,9 @@
 """A stripped engine: what a backward pass costs when nobody has to learn from it.
 
-Same tricks as ours (a node is its own record, an iterative order, the first gradient adopted), and
-nothing else: no checks of what a rule returns or is given, no messages, no names, no failed pass
-undone, no switch. *ours* against this row is what teaching costs.
+The same graphs and the same tricks as ours (constants, broadcasting, inputs that need no gradient,
+nodes used many times, an iterative order, the first gradient adopted), and nothing else: no checks of
+what a rule returns or is given, no ctx, no messages, no names, no second pass through a graph, no
+failed pass undone, no switch. *ours* against this row is what teaching costs.
 """
 
 from __future__ import annotations
@@ -34,37 +35,34 @@ class Node:
 
     def backward(self) -> None:
         """Go back to the leaves."""
-        order: list[Any] = []
-        seen, stack = set(), [self]
-        while stack:
-            node: Any = stack.pop()
-            if node is None:
-                order.append(stack.pop())
-            elif node not in seen:
-                seen.add(node)
-                stack += (node, None)
-                for parent in node.parents:
-                    if type(parent) is Node and parent.rule is not None:
-                        stack.append(parent)
+        order: list[Any] = [self]
+        seen = set()
+        for node in order:
+            for parent in node.parents:
+                if type(parent) is Node and parent.rule is not None:
+                    if parent in seen:
+                        return self.send(depth_first(self))
+                    seen.add(parent)
+                    order.append(parent)
+        return self.send(order)
+
+    def send(self, order: list[Any]) -> None:
+        """Let every node send its messages."""
         self.grad = self.value.dtype.type(1)
-        order.reverse()
         for node in order:
             upstream, position = node.grad, 0
             gradients = node.rule.backward(node, upstream)
             for parent in node.parents:
                 if type(parent) is Node and parent.needs:
-                    gradient = gradients[position]
-                    if gradient.shape != parent.value.shape:
-                        gradient = unbroadcast(gradient, parent.value.shape)
-                    if parent.grad is not None:
-                        parent.grad = parent.grad + gradient
-                    elif parent.rule is None and (
-                        gradient is upstream
-                        or (type(gradient) is np.ndarray and gradient.base is not None)
-                    ):
-                        parent.grad = gradient.copy()
-                    else:
-                        parent.grad = gradient
+                    gradient, before = gradients[position], parent.grad
+                    if type(gradient) is np.ndarray:
+                        if gradient.shape != parent.value.shape:
+                            gradient = unbroadcast(gradient, parent.value.shape)
+                        if parent.rule is None and (
+                            gradient is upstream or gradient.base is not None
+                        ):
+                            gradient = gradient.copy()
+                    parent.grad = gradient if before is None else before + gradient
                 position += 1
             node.grad = None
 
@@ -72,17 +70,40 @@ class Node:
 def apply(rule: Any, parents: tuple[Any, ...], *options: Any) -> Node:
     """Compute a value and remember how."""
     node: Node = object.__new__(Node)
-    values = []
-    needs = False
-    for parent in parents:
-        if type(parent) is Node:
-            values.append(parent.value)
-            needs = needs or parent.needs
-        else:
-            values.append(parent)
-    node.grad, node.rule, node.parents, node.needs = None, rule, parents, needs
-    node.value = rule.forward(node, *values, *options)
+    node.grad, node.rule, node.parents, node.needs = None, rule, parents, True
+    if len(parents) == 2:
+        x, y = parents
+        node.needs = False
+        if type(x) is Node:
+            node.needs = x.needs
+            x = x.value
+        if type(y) is Node:
+            node.needs = node.needs or y.needs
+            y = y.value
+        node.value = rule.forward(node, x, y)
+    else:
+        values = []
+        for parent in parents:
+            values.append(parent.value if type(parent) is Node else parent)
+        node.value = rule.forward(node, *values, *options)
     return node
+
+
+def depth_first(root: Node) -> list[Any]:
+    """Return the nodes so that each comes before its parents, where some are used many times."""
+    order: list[Any] = []
+    seen, stack = set(), [root]
+    while stack:
+        node: Any = stack.pop()
+        if node is None:
+            order.append(stack.pop())
+        elif node not in seen:
+            seen.add(node)
+            stack += (node, None)
+            for parent in node.parents:
+                if type(parent) is Node and parent.rule is not None:
+                    stack.append(parent)
+    return order[::-1]
 
 
 def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
