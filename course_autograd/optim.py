@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from course_autograd.rows import Rows
 from course_autograd.state import State, matching
-from course_autograd.tensor import Tensor
+from course_autograd.tensor import Tensor, recording
 
 Array = npt.NDArray[Any]
 
@@ -67,10 +67,14 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient; leave the others, and all gradients, alone."""
         self.steps += 1
-        for position, (parameter, owned) in enumerate(zip(self.parameters, self._owned, strict=True)):
+        recording.steps += 1  # graphs of the values before are stale from now on
+        for position, (parameter, owned) in enumerate(
+            zip(self.parameters, self._owned, strict=True)
+        ):
             gradient, value = parameter.gradient, parameter.value
             if gradient is None:
                 continue
+            parameter.age = recording.steps
             if value is owned:
                 self._move(position, value, gradient, self._scratch[position])
             elif type(value) is np.ndarray:

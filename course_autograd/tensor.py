@@ -19,6 +19,7 @@ from course_autograd.errors import (
     NotScalarError,
     OptionError,
     ShapeError,
+    StaleGraphError,
     UndoneExerciseError,
     ValueTypeError,
 )
@@ -37,9 +38,16 @@ OPERATORS: dict[str, Any] = {}
 
 
 class _Recording:
-    """Whether operations record the graph (see `no_grad`)."""
+    """Whether operations record the graph (see `no_grad`), and how often optimizers have stepped."""
 
-    on = True
+    __slots__ = ("on", "steps")
+
+    def __init__(self) -> None:
+        self.on = True
+        self.steps = 0
+
+
+recording = _Recording()
 
 
 @contextmanager
@@ -51,12 +59,12 @@ def no_grad() -> Iterator[None]:
     >>> with no_grad():
     ...     accuracy = evaluate(model)
     """
-    before = _Recording.on
-    _Recording.on = False
+    before = recording.on
+    recording.on = False
     try:
         yield
     finally:
-        _Recording.on = before
+        recording.on = before
 
 
 class Context(list[Any]):
@@ -131,10 +139,13 @@ class Tensor:
         Which of the inputs need a gradient.
     operation : type or None
         The operation that made this tensor; None for a leaf.
+    age : int
+        How many steps all optimizers had made when the value was computed, or last moved.
     """
 
     __slots__ = (
         "__weakref__",
+        "age",
         "gradient",
         "inputs",
         "name",
@@ -149,6 +160,7 @@ class Tensor:
     __array_ufunc__ = None
 
     value: Any
+    age: int
     gradient: Any
     inputs: tuple[Any, ...]
     needs: tuple[bool, ...]
@@ -163,6 +175,7 @@ class Tensor:
     ) -> None:
         self.value = float64(value) if type(value) is float else as_value(value)
         self.gradient = None
+        self.age = 0
         self.inputs = self.needs = ()
         self.operation = None
         self.options = None
@@ -256,10 +269,12 @@ class Tensor:
             If this tensor is not a scalar.
         NoGraphError
             If nothing above this tensor needs a gradient, or it was computed in `no_grad`.
+        StaleGraphError
+            If an optimizer has moved one of the leaves since this tensor was computed.
 
         Notes
         -----
-        ``ctx`` holds references: a value that is changed in place between the forward pass and
+        ``ctx`` holds references: a value that you change in place between the forward pass and
         the backward pass changes what the rules see.
         """
         __tracebackhide__ = True
@@ -273,6 +288,8 @@ class Tensor:
                 "backward: expected a scalar (shape ()), got a tensor of shape "
                 f"{self.value.shape}. Reduce it to one number first, for example with .sum()."
             )
+        if self.age != recording.steps:
+            _require_fresh(self)
         backpropagate(self, self.value.dtype.type(1), keep_inner=keep_inner)
 
     def get_graph_above(self) -> nx.DiGraph[Tensor]:
@@ -449,7 +466,8 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
     node = new_tensor(Tensor)
     node.value = value
     node.gradient = node.name = None
-    if True in needs and _Recording.on:
+    node.age = recording.steps
+    if True in needs and recording.on:
         node.operation = operation
         node.requires_grad = True
         node.inputs = inputs
@@ -567,6 +585,20 @@ def computation_order(root: Tensor, leaves: list[Tensor] | None = None) -> list[
     return order
 
 
+def _require_fresh(root: Tensor) -> None:
+    """Raise if an optimizer has moved a leaf above `root` since `root` was computed."""
+    leaves: list[Tensor] = []
+    computation_order(root, leaves)
+    for leaf in leaves:
+        if leaf.age > root.age:
+            named = f" {leaf.name!r}" if leaf.name else ""
+            raise StaleGraphError(
+                "backward: expected a graph of the present values, but an optimizer has moved the "
+                f"parameter{named} of shape {leaf.shape} since this one was computed. Compute the "
+                "loss again, then go back."
+            )
+
+
 def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> None:
     """Start the backward pass at `root` with the gradient `upstream` and go to the leaves.
 
@@ -658,12 +690,15 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
                         or gradient.base is not None
                         or _held(gradient, gradients, node.saved)
                     ):
-                        parent.gradient = gradient.copy()  # leaves own theirs: optimizers write there
+                        parent.gradient = (
+                            gradient.copy()
+                        )  # leaves own theirs: optimizers write there
                     else:
                         parent.gradient = gradient
             position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
         if not keep_inner:
             node.gradient = None
+
 
 def _conform(node, gradients):
     return conform(
