@@ -18,7 +18,8 @@ import numpy.typing as npt
 from course_autograd import ops
 from course_autograd.errors import CourseError, ShapeError
 from course_autograd.state import State, StateError, matching, read_npz, write_npz
-from course_autograd.tensor import Tensor, as_value
+from course_autograd.tensor import Tensor
+from course_autograd.values import as_value
 
 
 class Parameter(Tensor):

@@ -1,4 +1,4 @@
-"""Tensor: a node of the computation graph, and the backward pass over the nodes above it.
+"""Tensor: a node of the computation graph, and how an operation on tensors makes a new one.
 
 The graph is dynamic: it is built while your code runs. A tensor that an operation made remembers
 the operation, its inputs, and what the forward rule saved; nothing else is needed to go back.
@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from course_autograd.contract import conform, describe
-from course_autograd.errors import (
-    NoGraphError,
-    NotScalarError,
-    OptionError,
-    ShapeError,
-    StaleGraphError,
-    UndoneExerciseError,
-    ValueTypeError,
+from course_autograd.backward import (
+    Context,
+    backpropagate,
+    checked_rule,
+    computation_order,
+    note,
+    require_fresh,
+    require_written,
+    run_rule,
 )
+from course_autograd.errors import NoGraphError, NotScalarError, OptionError, ShapeError
 from course_autograd.rows import Rows
+from course_autograd.values import as_value, constant, output
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -38,7 +40,7 @@ OPERATORS: dict[str, Any] = {}
 
 
 class _Recording:
-    """Whether operations record the graph (see `no_grad`), and how often optimizers have stepped."""
+    """Whether operations record the graph (see `no_grad`); how often optimizers have stepped."""
 
     __slots__ = ("on", "steps")
 
@@ -65,49 +67,6 @@ def no_grad() -> Iterator[None]:
         yield
     finally:
         recording.on = before
-
-
-class Context(list[Any]):
-    """``ctx`` as a backward rule sees it: what the forward rule saved, and which inputs matter.
-
-    Attributes
-    ----------
-    needs : tuple of bool
-        ``needs[i]`` is True where input ``i`` needs a gradient. A rule may return None elsewhere.
-    """
-
-    __slots__ = ("needs",)
-    needs: tuple[bool, ...]
-
-
-def as_value(value: object) -> Any:
-    """Return `value` as a float array (a NumPy scalar if it has no axes), always a copy.
-
-    Integers and booleans become float64; float32 stays float32.
-
-    Raises
-    ------
-    ValueTypeError
-        For strings, complex numbers, objects and lists of unequal lengths.
-    """
-    if isinstance(value, Tensor):
-        value = value.value
-    try:
-        array = np.array(value, subok=False)
-    except ValueError as error:
-        raise ValueTypeError(
-            f"Tensor: expected a number or an array, got a list that is not rectangular ({error}). "
-            "Give all rows the same length."
-        ) from error
-    kind = array.dtype.kind
-    if kind in "iub":
-        array = array.astype(np.float64)
-    elif kind != "f":
-        raise ValueTypeError(
-            f"Tensor: expected real numbers, got {describe(value)} with dtype {array.dtype}. "
-            "Convert it to numbers first."
-        )
-    return array if array.ndim else array[()]
 
 
 class Tensor:
@@ -173,6 +132,8 @@ class Tensor:
     def __init__(
         self, value: object, name: str | None = None, *, requires_grad: bool = True
     ) -> None:
+        if isinstance(value, Tensor):
+            value = value.value
         self.value = float64(value) if type(value) is float else as_value(value)
         self.gradient = None
         self.age = 0
@@ -289,7 +250,7 @@ class Tensor:
                 f"{self.value.shape}. Reduce it to one number first, for example with .sum()."
             )
         if self.age != recording.steps:
-            _require_fresh(self)
+            require_fresh(self)
         backpropagate(self, self.value.dtype.type(1), keep_inner=keep_inner)
 
     def get_graph_above(self) -> nx.DiGraph[Tensor]:
@@ -391,39 +352,13 @@ class Tensor:
 # --- building the graph --------------------------------------------------------------------
 
 
-def constant(name: str, value: Any) -> Any:
-    """Return an input of the operation `name` that is no tensor as a Python number or an array.
-
-    Numbers stay Python numbers, so that float32 tensors stay float32 beside them.
-
-    Raises
-    ------
-    ValueTypeError
-        For everything that is not made of real numbers.
-    """
-    kind = type(value)
-    if kind is float or kind is int:
-        return value
-    if kind is ndarray and value.dtype.kind in "fiub" and value.ndim:
-        return value
-    rectangular = True
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array, rectangular = np.array(None), False
-    if array.dtype.kind not in "fiub":
-        what = f"dtype {array.dtype}" if rectangular else "rows of unequal lengths"
-        raise ValueTypeError(
-            f"{name}: expected a tensor, a number or an array of numbers, got {describe(value)} "
-            f"with {what}. Give the inputs one by one."
-        )
-    return array if array.ndim else array.item()
-
-
-def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None) -> Tensor:
+def apply(  # noqa: PLR0915 - one and two inputs are spelled out
+    operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None
+) -> Tensor:
     """Run an operation's forward rule on the values of `inputs` and return the new node."""
     __tracebackhide__ = True
     # One and two inputs are spelled out: loops and unpacking cost as much as all the rest.
+    needs: tuple[bool, ...]
     count = len(inputs)
     if count == 2:
         x, y = inputs
@@ -453,16 +388,12 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
         else:
             value = forward(ctx, *values, **options) if options else forward(ctx, *values)
     except Exception as error:
-        values = _taken(operation, inputs)[0]
-        if operation.broadcasts:
-            _require_broadcast(operation.__name__, [np.shape(value) for value in values])
-        _require_written(error, operation)
-        _note(error, "forward", operation, "inputs", values)
+        _explain(error, operation, inputs)
         raise
     if type(value) is not float64 and (
         type(value) is not ndarray or value.dtype.kind != "f" or not value.ndim
     ):
-        value = _output(operation, value)
+        value = output(operation.__name__, value)
     node = new_tensor(Tensor)
     node.value = value
     node.gradient = node.name = None
@@ -510,6 +441,15 @@ def _taken(
     return values, SAME_NEEDS.setdefault(needs, needs), inputs
 
 
+def _explain(error: Exception, operation: Any, inputs: tuple[Any, ...]) -> None:
+    """Say in our words what went wrong in a forward rule, or add to the error which rule it was."""
+    shapes = [np.shape(value) for value in _taken(operation, inputs)[0]]
+    if operation.broadcasts:
+        _require_broadcast(operation.__name__, shapes)
+    require_written(error, operation)
+    note(error, "forward", operation, "inputs", shapes)
+
+
 def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
     """Say it in our words when the shapes of an elementwise operation do not broadcast."""
     try:
@@ -521,265 +461,15 @@ def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
         ) from None
 
 
-def _output(operation: Any, value: object) -> Any:
-    """Bring what a forward rule returned to a float array or NumPy scalar."""
-    if value is None:
-        raise ValueTypeError(
-            f"{operation.__name__}: the forward rule returned None; expected one array. "
-            "Does it end in a return statement?"
-        )
-    if isinstance(value, float64 | np.float32):
-        return value
-    if isinstance(value, ndarray) and value.dtype.kind == "f":
-        return value if value.ndim else value[()]
-    try:
-        return as_value(value)
-    except ValueTypeError as error:
-        raise ValueTypeError(f"{operation.__name__}: the forward rule returned {error}") from error
-
-
-def _require_written(error: Exception, operation: Any) -> None:
-    """Say which exercise it was, if `error` is the bare NotImplementedError of its stub."""
-    if type(error) is NotImplementedError and not error.args and operation.exercise is not None:
-        raise UndoneExerciseError(
-            f"{operation.__name__} is not written yet: it is the exercise '{operation.__name__}' "
-            f"of assignment {operation.exercise}. In its cell, put your own lines in place of "
-            "'raise NotImplementedError()', run that cell, and try again."
-        ) from None
-
-
-def _note(error: Exception, rule: str, operation: Any, what: str, values: list[Any]) -> None:
-    """Add to an error raised inside a rule which rule it was, and the shapes it was given."""
-    shapes = ", ".join(str(np.shape(value)) for value in values)
-    error.add_note(f"(in the {rule} rule of {operation.__name__}; {what} of shape {shapes})")
-
-
-# --- going back ----------------------------------------------------------------------------
-
-
-def computation_order(root: Tensor, leaves: list[Tensor] | None = None) -> list[Tensor]:
-    """Return the computed tensors above `root` that need a gradient, in an order of computation.
-
-    Every tensor comes after its parents. Leaves are left out: they send no messages; where a list
-    is given they are put there, once for each time they are used. The search goes to the parents
-    first and uses a list as its stack, so graphs may be as deep as they like.
-    """
-    order: list[Tensor] = []
-    found = [] if leaves is None else leaves
-    visited: set[Tensor] = set()
-    stack: list[Any] = [root] if root.operation is not None else []
-    while stack:
-        node = stack.pop()
-        if node is None:  # a marker: everything above the node beneath it is done
-            order.append(stack.pop())
-        elif node not in visited:
-            visited.add(node)
-            stack.append(node)
-            stack.append(None)
-            for parent in node.inputs:
-                if type(parent) is Tensor or isinstance(parent, Tensor):
-                    if parent.operation is None:
-                        found.append(parent)
-                    elif parent not in visited:
-                        stack.append(parent)
-    return order
-
-
-def _require_fresh(root: Tensor) -> None:
-    """Raise if an optimizer has moved a leaf above `root` since `root` was computed."""
-    leaves: list[Tensor] = []
-    computation_order(root, leaves)
-    for leaf in leaves:
-        if leaf.age > root.age:
-            named = f" {leaf.name!r}" if leaf.name else ""
-            raise StaleGraphError(
-                "backward: expected a graph of the present values, but an optimizer has moved the "
-                f"parameter{named} of shape {leaf.shape} since this one was computed. Compute the "
-                "loss again, then go back."
-            )
-
-
-def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> None:
-    """Start the backward pass at `root` with the gradient `upstream` and go to the leaves.
-
-    This is the engine's inner way in: `root` need not be a scalar.
-    """
-    __tracebackhide__ = True
-    if root.operation is None:
-        root.gradient = upstream if root.gradient is None else root.gradient + upstream
-        return
-    order, leaves = _order_back(root)
-    earlier: dict[Tensor, Any] = {}  # gradients of an earlier pass, of the leaves that have one
-    for leaf in leaves:
-        if leaf.gradient is not None:
-            earlier[leaf] = leaf.gradient
-            leaf.gradient = None
-    root.gradient = upstream
-    try:
-        _visit(order, keep_inner)
-    except BaseException:  # half a pass is none: leaves are as they were before it
-        for leaf in leaves:
-            leaf.gradient = earlier.get(leaf)
-        raise
-    for leaf, before in earlier.items():  # leaves add up over passes
-        leaf.gradient = before if leaf.gradient is None else before + leaf.gradient
-
-
-def _order_back(root: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the computed tensors from `root` upwards, each before its parents, and the leaves.
-
-    Where no node is used twice, the order in which they are found will do.
-    """
-    order, leaves = [root], []
-    found = set()
-    for node in order:  # which grows meanwhile
-        node.gradient = None  # what an earlier pass left at inner nodes is stale
-        for parent in node.inputs:
-            if type(parent) is Tensor or isinstance(parent, Tensor):
-                if parent.operation is None:
-                    leaves.append(parent)
-                elif parent in found:
-                    leaves = []
-                    order = computation_order(root, leaves)
-                    order.reverse()
-                    for node in order:
-                        node.gradient = None
-                    return order, leaves
-                else:
-                    found.add(parent)
-                    order.append(parent)
-    return order, leaves
-
-
-def _visit(order: list[Tensor], keep_inner: bool) -> None:
-    """Let every node, the output first, send its messages to the nodes it was computed from."""
-    __tracebackhide__ = True
-    for node in order:
-        grad_output, needs = node.gradient, node.needs
-        ctx = Context(node.saved)
-        ctx.needs = needs
-        try:
-            gradients = node.operation.backward(ctx, grad_output)
-        except Exception as error:
-            _explain(error, node.operation, grad_output)
-            raise
-        if type(gradients) is not tuple or len(gradients) != len(needs):
-            gradients = _conform(node, gradients)
-        position = 0
-        for parent in node.inputs:
-            if needs[position]:
-                gradient, value, before = gradients[position], parent.value, parent.gradient
-                if type(gradient) is float64 and type(value) is float64:
-                    parent.gradient = gradient if before is None else before + gradient
-                else:
-                    if (
-                        type(gradient) is not ndarray
-                        or type(value) is not ndarray
-                        or gradient.shape != value.shape
-                        or gradient.dtype is not value.dtype
-                    ):
-                        gradients = _conform(node, gradients)
-                        gradient = gradients[position]
-                    if before is not None:
-                        parent.gradient = before + gradient  # never in place: maybe shared
-                    elif parent.operation is not None:
-                        # rules are given arrays
-                        parent.gradient = gradient.dense() if type(gradient) is Rows else gradient
-                    elif type(gradient) is ndarray and (
-                        gradient is grad_output
-                        or gradient.base is not None
-                        or _held(gradient, gradients, node.saved)
-                    ):
-                        parent.gradient = (
-                            gradient.copy()
-                        )  # leaves own theirs: optimizers write there
-                    else:
-                        parent.gradient = gradient
-            position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
-        if not keep_inner:
-            node.gradient = None
-
-
-def _conform(node, gradients):
-    return conform(
-        node.operation.__name__,
-        gradients,
-        [given.value if isinstance(given, Tensor) else given for given in node.inputs],
-        node.value.shape,
-        broadcasts=node.operation.broadcasts,
-        needs=node.needs,
-        names=node.operation._input_names,
-    )
-
-
-def run_rule(
-    operation: Any, saved: tuple[Any, ...], needs: tuple[bool, ...], grad_output: Any
-) -> Any:
-    """Call an operation's backward rule with a fresh ``ctx`` that holds what forward saved."""
-    __tracebackhide__ = True
-    ctx = Context(saved)
-    ctx.needs = needs
-    try:
-        return operation.backward(ctx, grad_output)
-    except Exception as error:
-        _explain(error, operation, grad_output)
-        raise
-
-
-def _explain(error: Exception, operation: Any, grad_output: Any) -> None:
-    """Add to an error raised inside a backward rule what it was about."""
-    _require_written(error, operation)
-    _note(error, "backward", operation, "grad_output", [grad_output])
-
-
-def checked_rule(node: Tensor, grad_output: Any) -> Any:
-    """Run the backward rule of `node` and hold what it returns against the gradient contract."""
-    __tracebackhide__ = True
-    operation, needs = node.operation, node.needs
-    ctx = Context(node.saved)
-    ctx.needs = needs
-    try:
-        gradients = operation.backward(ctx, grad_output)
-    except Exception as error:
-        _explain(error, operation, grad_output)
-        raise
-    # The common case is decided here, cheaply; `conform` decides the rest, and finds the words.
-    inputs = node.inputs
-    if type(gradients) is tuple and len(gradients) == len(inputs):
-        position = 0
-        for given in inputs:
-            if needs[position]:
-                value, gradient = given.value, gradients[position]
-                if type(value) is float64:
-                    if type(gradient) is not float64:
-                        break
-                elif (
-                    type(gradient) is not type(value)
-                    or gradient.shape != value.shape
-                    or gradient.dtype is not value.dtype
-                ):
-                    break
-            position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
-        else:
-            return gradients
-    return conform(
-        node.operation.__name__,
-        gradients,
-        [given.value if isinstance(given, Tensor) else given for given in node.inputs],
-        node.value.shape,
-        broadcasts=node.operation.broadcasts,
-        needs=node.needs,
-        names=node.operation._input_names,
-    )
-
-
-def _held(gradient: Any, gradients: Any, saved: tuple[Any, ...]) -> bool:
-    """Whether somebody else has the array `gradient`, so that a leaf must not adopt it."""
-    for kept in saved:
-        if gradient is kept:
-            return True
-    holders = 0
-    for other in gradients:
-        if gradient is other:
-            holders += 1
-    return holders > 1
+__all__ = [
+    "OPERATORS",
+    "Context",
+    "Tensor",
+    "apply",
+    "backpropagate",
+    "checked_rule",
+    "computation_order",
+    "no_grad",
+    "recording",
+    "run_rule",
+]

@@ -48,7 +48,7 @@ def single_axis(name: str, x: Any, axis: int) -> int:
 
 
 def shifted(scores: Any) -> Any:
-    """Return the rows of scores (N, C), shifted so that their exponentials neither over- nor underflow.
+    """Return scores (N, C), shifted row by row so that no exponential overflows, nor all of a row.
 
     Softmax does not change by that. Each row's own maximum will always do; where all scores lie
     close together, as they nearly always do, one maximum for all is several times as fast.
