@@ -128,6 +128,8 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
         except Exception as error:
             explain(error, node.operation, grad_output)
             raise
+        # The common case is decided here, cheaply, on every call; `conform` decides the rest, and
+        # finds the words.
         if type(gradients) is not tuple or len(gradients) != len(needs):
             gradients = _conformed(node, gradients)
         position = 0
@@ -138,8 +140,7 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
                     parent.gradient = gradient if before is None else before + gradient
                 else:
                     if (
-                        type(gradient) is not ndarray
-                        or type(value) is not ndarray
+                        type(gradient) is not type(value)
                         or gradient.shape != value.shape
                         or gradient.dtype is not value.dtype
                     ):
@@ -154,10 +155,8 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
                         gradient is grad_output
                         or gradient.base is not None
                         or _held(gradient, gradients, node.saved)
-                    ):
-                        parent.gradient = (
-                            gradient.copy()
-                        )  # leaves own theirs: optimizers write there
+                    ):  # leaves own theirs: optimizers write into it
+                        parent.gradient = gradient.copy()
                     else:
                         parent.gradient = gradient
             position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
