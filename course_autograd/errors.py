@@ -33,6 +33,10 @@ class NoGraphError(CourseError, ValueError):
     """``backward()`` was called on a tensor on which no gradient depends."""
 
 
+class StaleGraphError(CourseError, RuntimeError):
+    """``backward()`` was called on a graph of values that an optimizer has moved since."""
+
+
 class ValueTypeError(CourseError, TypeError):
     """A value that cannot become a tensor (strings, complex numbers, ragged lists ...)."""
 

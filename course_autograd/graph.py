@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from course_autograd.backward import conformed, run_rule
 from course_autograd.errors import CourseError
 from course_autograd.rows import Rows
-from course_autograd.tensor import Tensor, checked_rule, run_rule
+from course_autograd.tensor import Tensor
 from course_autograd.words import number_text, one_line, options_text, text_table, value_text
 
 HEADER = ("node", "operation", "inputs", "value", "gradient")
@@ -296,8 +297,13 @@ def follow(tensor: Tensor) -> Pass:
 
 
 def _sent_by(number: int, node: Tensor, inputs: Sequence[int], upstream: Any) -> list[Message]:
-    """Return the messages that one node sends; the rule is handed a copy of `upstream`."""
-    sent = checked_rule(node, upstream.copy())
+    """Return the messages that one node sends.
+
+    Its rule is handed copies: one that writes into what it gets must not change the graph by
+    being asked again.
+    """
+    saved = tuple([one.copy() if isinstance(one, np.ndarray) else one for one in node.saved])
+    sent = conformed(node, run_rule(node.operation, saved, node.needs, upstream.copy()))
     numbers = all(np.ndim(one.value) == 0 for one in (node, *node.parents))
     one = node.value.dtype.type(1)
     local = run_rule(node.operation, node.saved, node.needs, one) if numbers else None

@@ -115,74 +115,68 @@ def jacobian(
     -------
     Jacobian
     """
-    point = [np.array(value, dtype=np.float64, order="C") for value in inputs]
-    output = evaluate(forward, point, options)
-    here = output.ravel()
+    point = [np.array(value, dtype=np.float64) for value in inputs]
+    output = evaluate(forward, [value.copy() for value in point], options)
     blocks, errors = [], []
-    for position, value in enumerate(point):
-        middle = value.ravel()
+    for position, here in enumerate(point):
+        middle = here.reshape(-1)
         step = STEP * np.maximum(1.0, np.abs(middle))
-        # The widths are those that floats really give.
-        ends = [middle + step, middle - step, middle + 2.0 * step, middle - 2.0 * step]
         with _quiet():
-            swept = _swept(forward, point, position, ends, output.size, options)
-            near, bend = _slopes(ends[0], middle, ends[1], swept[0], here, swept[1])
-            far, wide_bend = _slopes(ends[2], middle, ends[3], swept[2], here, swept[3])
+            near, bend = _chords(forward, point, options, position, step, output)
+            far, wide_bend = _chords(forward, point, options, position, 2.0 * step, output)
             block = near + (near - far) / 3.0
             # A smooth function bends in proportion to the width; what remains is a kink.
             kink = np.abs(2.0 * bend - wide_bend)
             kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
-            rounding = PRECISION * np.abs(here) / step[:, None]
+            rounding = np.multiply.outer(1.0 / step, PRECISION * np.abs(output))
             error = np.abs(near - far) + rounding + kink
         lost = ~np.isfinite(block) | ~np.isfinite(error)
         block[lost] = error[lost] = np.nan
-        blocks.append(block)
-        errors.append(error)
-    shapes = tuple(value.shape for value in point)
+        blocks.append(block.reshape(here.size, output.size))
+        errors.append(error.reshape(here.size, output.size))
+    shapes = tuple(here.shape for here in point)
     return Jacobian(output, tuple(blocks), tuple(errors), shapes)
 
 
-def _swept(
+def _chords(
     forward: Callable[..., Any],
     point: Sequence[Array],
-    position: int,
-    ends: Sequence[Array],
-    size: int,
     options: Mapping[str, Any] | None,
-) -> Array:
-    """Move every entry of one input to each of its `ends`, and return all outputs.
-
-    The entry is moved in `point` itself, and back: nothing is copied but the outputs.
-
-    Returns
-    -------
-    ndarray of shape (ends, entries of the input, entries of the output)
-    """
-    kept = options or {}
-    moved = point[position]
-    plain = [value if value.ndim else value[()] for value in point]
-    found = np.empty((len(ends), moved.size, size))
-    if not moved.ndim:
-        for end, entries in enumerate(ends):
-            plain[position] = entries[0]
-            found[end, 0] = np.ravel(forward([], *plain, **kept))
-        return found
-    flat = moved.reshape(-1)  # a view: `point` holds arrays in C order
-    for row, middle in enumerate(flat.tolist()):
-        for end, entries in enumerate(ends):
-            flat[row] = entries[row]
-            found[end, row] = np.ravel(forward([], *plain, **kept))
-        flat[row] = middle
-    return found
-
-
-def _slopes(
-    right: Array, middle: Array, left: Array, at_right: Array, here: Array, at_left: Array
+    position: int,
+    widths: Array,
+    output: Array,
 ) -> tuple[Array, Array]:
-    """Return the slopes of the chords over `middle`, and how much they bend there."""
-    up, down = (right - middle)[:, None], (middle - left)[:, None]
-    bend = (at_right - here) / up - (here - at_left) / down
-    return (at_right - at_left) / (right - left)[:, None], bend
+    """Return the slope of the chord over the point and how much it bends there, for each entry.
+
+    The chord reaches from `widths` to the left to `widths` to the right.
+    """
+    middle = point[position].reshape(-1)
+    ends = np.stack((middle + widths, middle - widths))
+    found = np.empty((*ends.shape, *output.shape))
+    # The entries are moved one after the other, in one copy: all the time goes into `forward`.
+    kept = [np.array(value) for value in point]
+    given = [value if value.ndim else value[()] for value in kept]
+    moved, constants = kept[position].reshape(-1), options or {}
+    for side, row in np.ndindex(ends.shape):
+        moved[row] = ends[side, row]
+        if not point[position].ndim:
+            given[position] = moved[0]
+        found[side, row] = forward([], *given, **constants)
+        moved[row] = middle[row]
+    if not all(map(_same, kept, point)):  # the rule writes into its inputs: a copy each time
+        for side, row in np.ndindex(ends.shape):
+            kept = [np.array(value) for value in point]
+            kept[position].reshape(-1)[row] = ends[side, row]
+            found[side, row] = _value(forward, kept, options)
+    right, left = found
+    columns = (-1,) + (1,) * output.ndim  # the widths are those that floats really give
+    above, below = (ends[0] - middle).reshape(columns), (middle - ends[1]).reshape(columns)
+    return (right - left) / (above + below), (right - output) / above - (output - left) / below
+
+
+def _same(one: Array, other: Array) -> bool:
+    """Whether two arrays of numbers are equal; nan is equal to nan."""
+    return np.array_equal(one, other, equal_nan=True)
 
 
 class Measurement:

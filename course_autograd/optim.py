@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from course_autograd.rows import Rows
 from course_autograd.state import State, matching
-from course_autograd.tensor import Tensor
+from course_autograd.tensor import Tensor, recording
 
 Array = npt.NDArray[Any]
 CHUNK = 1 << 16  # entries that are moved at a time: half a megabyte, which stays near the processor
@@ -69,10 +69,12 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient; leave the others, and all gradients, alone."""
         self.steps += 1
+        recording.steps += 1  # graphs of the values before are stale from now on
         for position, parameter in enumerate(self.parameters):
             gradient = parameter.gradient
             if gradient is None:
                 continue
+            parameter.age = recording.steps
             value = parameter.value
             if value is not self._owned[position]:
                 value = self._own(position, parameter)

@@ -1,4 +1,4 @@
-"""Tensor: a node of the computation graph, and the backward pass over the nodes above it.
+"""Tensor: a node of the computation graph, and how an operation on tensors makes a new one.
 
 The graph is dynamic: it is built while your code runs. A tensor that an operation made remembers
 the operation, its inputs, and what the forward rule saved; nothing else is needed to go back.
@@ -6,20 +6,32 @@ the operation, its inputs, and what the forward rule saved; nothing else is need
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 
-from course_autograd.contract import conform
-from course_autograd.errors import NoGraphError, NotScalarError, OptionError
-from course_autograd.explain import explain_backward, explain_forward
+from course_autograd.backward import (
+    Context,
+    backpropagate,
+    computation_order,
+    note,
+    require_fresh,
+    require_written,
+    run_rule,
+)
+from course_autograd.errors import NoGraphError, NotScalarError, OptionError, ShapeError
 from course_autograd.rows import Rows
-from course_autograd.values import as_output, as_value, constant, float64, ndarray
+from course_autograd.values import as_value, constant, output
 
 if TYPE_CHECKING:
     import networkx as nx
+
+Array = npt.NDArray[Any]
+# Looked up once per node of a graph, so by their shortest names.
+float64, ndarray = np.float64, np.ndarray
 
 # Operators look their operation up here; `course_autograd.ops` fills the table, so that this
 # module never imports it.
@@ -27,9 +39,16 @@ OPERATORS: dict[str, Any] = {}
 
 
 class _Recording:
-    """Whether operations record the graph (see `no_grad`)."""
+    """Whether operations record the graph (see `no_grad`); how often optimizers have stepped."""
 
-    on = True
+    __slots__ = ("on", "steps")
+
+    def __init__(self) -> None:
+        self.on = True
+        self.steps = 0
+
+
+recording = _Recording()
 
 
 @contextmanager
@@ -41,25 +60,12 @@ def no_grad() -> Iterator[None]:
     >>> with no_grad():
     ...     accuracy = evaluate(model)
     """
-    before = _Recording.on
-    _Recording.on = False
+    before = recording.on
+    recording.on = False
     try:
         yield
     finally:
-        _Recording.on = before
-
-
-class Context(list[Any]):
-    """``ctx`` as a backward rule sees it: what the forward rule saved, and which inputs matter.
-
-    Attributes
-    ----------
-    needs : tuple of bool
-        ``needs[i]`` is True where input ``i`` needs a gradient. A rule may return None elsewhere.
-    """
-
-    __slots__ = ("needs",)
-    needs: tuple[bool, ...]
+        recording.on = before
 
 
 class Tensor:
@@ -91,10 +97,13 @@ class Tensor:
         Which of the inputs need a gradient.
     operation : type or None
         The operation that made this tensor; None for a leaf.
+    age : int
+        How many steps all optimizers had made when the value was computed, or last moved.
     """
 
     __slots__ = (
         "__weakref__",
+        "age",
         "gradient",
         "inputs",
         "name",
@@ -109,6 +118,7 @@ class Tensor:
     __array_ufunc__ = None
 
     value: Any
+    age: int
     gradient: Any
     inputs: tuple[Any, ...]
     needs: tuple[bool, ...]
@@ -125,11 +135,12 @@ class Tensor:
             value = value.value
         self.value = float64(value) if type(value) is float else as_value(value)
         self.gradient = None
+        self.age = 0
         self.inputs = self.needs = ()
         self.operation = None
         self.options = None
         self.saved = ()
-        self.requires_grad = bool(requires_grad)
+        self.requires_grad = requires_grad
         self.name = name
 
     @property
@@ -218,10 +229,12 @@ class Tensor:
             If this tensor is not a scalar.
         NoGraphError
             If nothing above this tensor needs a gradient, or it was computed in `no_grad`.
+        StaleGraphError
+            If an optimizer has moved one of the leaves since this tensor was computed.
 
         Notes
         -----
-        ``ctx`` holds references: a value that is changed in place between the forward pass and
+        ``ctx`` holds references: a value that you change in place between the forward pass and
         the backward pass changes what the rules see.
         """
         __tracebackhide__ = True
@@ -230,14 +243,14 @@ class Tensor:
                 "backward: expected a tensor that depends on something with a gradient, got one "
                 "without a graph. Compute it from tensors, and outside of no_grad()."
             )
-        value = self.value
-        if type(value) is not float64 and value.shape != ():
+        if self.value.shape != ():
             raise NotScalarError(
                 "backward: expected a scalar (shape ()), got a tensor of shape "
-                f"{value.shape}. Reduce it to one number first, for example with .sum()."
+                f"{self.value.shape}. Reduce it to one number first, for example with .sum()."
             )
-        start = float64(1.0) if type(value) is float64 else value.dtype.type(1)
-        backpropagate(self, start, keep_inner=keep_inner)
+        if self.age != recording.steps:
+            require_fresh(self)
+        backpropagate(self, self.value.dtype.type(1), keep_inner=keep_inner)
 
     def get_graph_above(self) -> nx.DiGraph[Tensor]:
         """Return the graph of this tensor and all tensors it was computed from.
@@ -338,59 +351,59 @@ class Tensor:
 # --- building the graph --------------------------------------------------------------------
 
 
-def apply(  # noqa: PLR0915 - the way of every node: spelled out, since calls cost as much as work
+def apply(  # noqa: PLR0915 - one and two inputs are spelled out
     operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None
 ) -> Tensor:
     """Run an operation's forward rule on the values of `inputs` and return the new node."""
     __tracebackhide__ = True
-    values: Sequence[Any]
+    # One and two inputs are spelled out: loops and unpacking cost as much as all the rest.
     needs: tuple[bool, ...]
     count = len(inputs)
-    if count == 2:  # most nodes: spelled out, which saves a third of the time
+    if count == 2:
         x, y = inputs
         if isinstance(x, Tensor):
-            first, needed = x.value, x.requires_grad
+            left, first = x.value, x.requires_grad
         else:
-            x = first = constant(operation.__name__, x)
-            inputs, needed = (x, y), False
+            left, first = constant(operation.__name__, x), False
+            inputs = left, y
         if isinstance(y, Tensor):
-            second, also_needed = y.value, y.requires_grad
+            right, second = y.value, y.requires_grad
         else:
-            y = second = constant(operation.__name__, y)
-            inputs, also_needed = (x, y), False
-        values, needs = (first, second), PAIRS[needed][also_needed]
+            right, second = constant(operation.__name__, y), False
+            inputs = inputs[0], right
+        needs = PAIRS[first][second]
     elif count == 1 and isinstance(inputs[0], Tensor):
-        (only,) = inputs
-        values, needs = (only.value,), NEEDED if only.requires_grad else NOT_NEEDED
+        left, needs = inputs[0].value, SINGLES[inputs[0].requires_grad]
     else:
-        inputs, values, needs = _read(operation.__name__, inputs)
+        count = 0
+        values, needs, inputs = _taken(operation, inputs)
     ctx: list[Any] = []
+    forward = operation.forward
     try:
-        if options:
-            value = operation.forward(ctx, *values, **options)
-        elif count == 2:  # unpacking costs as much as the rest of the call
-            value = operation.forward(ctx, first, second)
+        if count == 2:
+            value = forward(ctx, left, right, **options) if options else forward(ctx, left, right)
         elif count == 1:
-            value = operation.forward(ctx, values[0])
+            value = forward(ctx, left, **options) if options else forward(ctx, left)
         else:
-            value = operation.forward(ctx, *values)
+            value = forward(ctx, *values, **options) if options else forward(ctx, *values)
     except Exception as error:
-        explain_forward(error, operation, values)
+        _explain(error, operation, inputs)
         raise
     if type(value) is not float64 and (
         type(value) is not ndarray or value.dtype.kind != "f" or not value.ndim
     ):
-        value = as_output(operation.__name__, value)
+        value = output(operation.__name__, value)
     node = new_tensor(Tensor)
     node.value = value
     node.gradient = node.name = None
-    if True in needs and _Recording.on:
+    node.age = recording.steps
+    if True in needs and recording.on:
         node.operation = operation
         node.requires_grad = True
-        node.saved = tuple(ctx)
-        node.options = options or None
-        node.needs = needs
         node.inputs = inputs
+        node.needs = needs
+        node.saved = tuple(ctx) if ctx else ()
+        node.options = options or None
     else:
         node.operation = node.options = None
         node.requires_grad = False
@@ -399,179 +412,62 @@ def apply(  # noqa: PLR0915 - the way of every node: spelled out, since calls co
 
 
 new_tensor = object.__new__
-NEEDED, NOT_NEEDED = (True,), (False,)
 # Nodes share their tuples of needs: there are few different ones, and many nodes.
+SINGLES = NOT_NEEDED, NEEDED = (False,), (True,)
 PAIRS = (((False, False), (False, True)), ((True, False), (True, True)))
 SAME_NEEDS: dict[tuple[bool, ...], tuple[bool, ...]] = {}
 
 
-def _read(
-    name: str, inputs: tuple[Any, ...]
-) -> tuple[tuple[Any, ...], list[Any], tuple[bool, ...]]:
-    """Return the inputs with constants as numbers and arrays, their values, and what they need."""
+def _taken(
+    operation: Any, inputs: tuple[Any, ...]
+) -> tuple[list[Any], tuple[bool, ...], tuple[Any, ...]]:
+    """Return the values of `inputs`, which of them need a gradient, and what a node keeps of them.
+
+    That is the tensors as they are, and constants as numbers and arrays.
+    """
     values: list[Any] = []
     needs: tuple[bool, ...] = ()
-    for given in inputs:
+    for position, given in enumerate(inputs):
         if isinstance(given, Tensor):
             values.append(given.value)
-            needs += NEEDED if given.requires_grad else NOT_NEEDED
+            needs += SINGLES[given.requires_grad]
         else:
-            value = constant(name, given)
-            if value is not given:
-                place = len(values)
-                inputs = (*inputs[:place], value, *inputs[place + 1 :])
+            value = constant(operation.__name__, given)
             values.append(value)
             needs += NOT_NEEDED
-    return inputs, values, SAME_NEEDS.setdefault(needs, needs)
+            if value is not given:
+                inputs = (*inputs[:position], value, *inputs[position + 1 :])
+    return values, SAME_NEEDS.setdefault(needs, needs), inputs
 
 
-# --- going back ----------------------------------------------------------------------------
+def _explain(error: Exception, operation: Any, inputs: tuple[Any, ...]) -> None:
+    """Say in our words what went wrong in a forward rule, or add to the error which rule it was."""
+    shapes = [np.shape(value) for value in _taken(operation, inputs)[0]]
+    if operation.broadcasts:
+        _require_broadcast(operation.__name__, shapes)
+    require_written(error, operation)
+    note(error, "forward", operation, "inputs", shapes)
 
 
-def computation_order(root: Tensor, leaves: list[Tensor] | None = None) -> list[Tensor]:
-    """Return the computed tensors above `root` that need a gradient, in an order of computation.
-
-    Every tensor comes after its parents. Leaves are left out: they send no messages; where a list
-    is given they are put there, once for each time they are used. The search goes to the parents
-    first and uses a list as its stack, so graphs may be as deep as they like.
-    """
-    order: list[Tensor] = []
-    found = [] if leaves is None else leaves
-    visited: set[Tensor] = set()
-    stack: list[Any] = [root] if root.operation is not None else []
-    while stack:
-        node = stack.pop()
-        if node is None:  # a marker: everything above the node beneath it is done
-            order.append(stack.pop())
-        elif node not in visited:
-            visited.add(node)
-            stack.append(node)
-            stack.append(None)
-            for parent in node.inputs:
-                if type(parent) is Tensor or isinstance(parent, Tensor):
-                    if parent.operation is None:
-                        found.append(parent)
-                    elif parent not in visited:
-                        stack.append(parent)
-    return order
-
-
-def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> None:
-    """Start the backward pass at `root` with the gradient `upstream` and go to the leaves.
-
-    This is the engine's inner way in: `root` need not be a scalar.
-    """
-    __tracebackhide__ = True
-    if root.operation is None:
-        root.gradient = upstream if root.gradient is None else root.gradient + upstream
-        return
-    leaves: list[Tensor] = []
-    order = computation_order(root, leaves)
-    for node in order:
-        node.gradient = None  # what an earlier pass left at inner nodes is stale
-    earlier: dict[Tensor, Any] = {}  # gradients of an earlier pass, of the leaves that have one
-    for leaf in leaves:
-        if leaf.gradient is not None:
-            earlier[leaf] = leaf.gradient
-            leaf.gradient = None
-    root.gradient = upstream
-    order.reverse()
+def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
+    """Say it in our words when the shapes of an elementwise operation do not broadcast."""
     try:
-        _visit(order, keep_inner)
-    except BaseException:  # half a pass is none: leaves are as they were before it
-        for leaf in leaves:
-            leaf.gradient = earlier.get(leaf)
-        raise
-    for leaf, before in earlier.items():  # leaves add up over passes
-        leaf.gradient = before if leaf.gradient is None else before + leaf.gradient
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ShapeError(
+            f"{name}: expected shapes that broadcast (sizes equal or 1, counted from the last "
+            f"axis), got {' and '.join(map(str, shapes))}. Reshape or transpose one of them."
+        ) from None
 
 
-def _visit(order: list[Tensor], keep_inner: bool) -> None:
-    """Let every node, the output first, send its messages to the nodes it was computed from."""
-    __tracebackhide__ = True
-    for node in order:
-        grad_output, needs = node.gradient, node.needs
-        ctx = Context(node.saved)
-        ctx.needs = needs
-        try:
-            gradients = node.operation.backward(ctx, grad_output)
-        except Exception as error:
-            explain_backward(error, node.operation, grad_output)
-            raise
-        # The gradient contract: the common case is decided here, cheaply; `conform` decides the
-        # rest, and finds the words.
-        if type(gradients) is not tuple or len(gradients) != len(needs):
-            gradients = _conformed(node, gradients)
-        position = 0
-        for parent in node.inputs:
-            if needs[position]:
-                value, gradient = parent.value, gradients[position]
-                if (type(gradient) is not float64 or type(value) is not float64) and (
-                    type(gradient) is not type(value)
-                    or gradient.shape != value.shape
-                    or gradient.dtype is not value.dtype
-                ):
-                    if type(gradient) is not Rows or gradient.shape != value.shape:
-                        gradients = _conformed(node, gradients)
-                        gradient = gradients[position]
-                    elif parent.operation is not None:
-                        gradient = gradient.dense()  # rules are given arrays
-                if parent.gradient is not None:
-                    parent.gradient = parent.gradient + gradient  # never in place: maybe shared
-                elif (
-                    type(gradient) is ndarray
-                    and parent.operation is None
-                    and _shared(gradient, grad_output, gradients, node.saved)
-                ):
-                    parent.gradient = gradient.copy()  # leaves own theirs: optimizers write into it
-                else:
-                    parent.gradient = gradient
-            position += 1  # noqa: SIM113 - zip and enumerate cost a tenth of a small graph
-        if not keep_inner:
-            node.gradient = None
-
-
-def run_rule(
-    operation: Any, saved: tuple[Any, ...], needs: tuple[bool, ...], grad_output: Any
-) -> Any:
-    """Call an operation's backward rule with a fresh ``ctx`` that holds what forward saved."""
-    __tracebackhide__ = True
-    ctx = Context(saved)
-    ctx.needs = needs
-    try:
-        return operation.backward(ctx, grad_output)
-    except Exception as error:
-        explain_backward(error, operation, grad_output)
-        raise
-
-
-def checked_rule(node: Tensor, grad_output: Any) -> Any:
-    """Run the backward rule of `node` and hold what it returns against the gradient contract."""
-    __tracebackhide__ = True
-    return _conformed(node, run_rule(node.operation, node.saved, node.needs, grad_output))
-
-
-def _conformed(node: Tensor, gradients: Any) -> Any:
-    """Return the gradients of a rule in the shapes and dtypes of the inputs, or say why not."""
-    return conform(
-        node.operation.__name__,
-        gradients,
-        [given.value if isinstance(given, Tensor) else given for given in node.inputs],
-        node.value.shape,
-        broadcasts=node.operation.broadcasts,
-        needs=node.needs,
-        names=node.operation._input_names,
-    )
-
-
-def _shared(gradient: Any, grad_output: Any, gradients: Any, saved: tuple[Any, ...]) -> bool:
-    """Whether somebody else may hold the array `gradient`, so that a leaf must not adopt it."""
-    if gradient is grad_output or gradient.base is not None:
-        return True
-    for kept in saved:
-        if gradient is kept:
-            return True
-    holders = 0
-    for other in gradients:
-        holders += gradient is other
-    return holders > 1
+__all__ = [
+    "OPERATORS",
+    "Context",
+    "Tensor",
+    "apply",
+    "backpropagate",
+    "computation_order",
+    "no_grad",
+    "recording",
+    "run_rule",
+]

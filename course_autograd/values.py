@@ -1,4 +1,8 @@
-"""What may be a value: real numbers in float arrays, or NumPy scalars where there are no axes."""
+"""Values of tensors: float arrays and NumPy scalars, from whatever a reader gives.
+
+Numbers and arrays beside a tensor are constants; they keep their type, so that float32 stays
+float32.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,6 @@ import numpy as np
 
 from course_autograd.contract import describe
 from course_autograd.errors import ValueTypeError
-
-float64, ndarray = np.float64, np.ndarray  # looked up once per node of a graph
 
 
 def as_value(value: object) -> Any:
@@ -53,7 +55,7 @@ def constant(name: str, value: Any) -> Any:
     kind = type(value)
     if kind is float or kind is int:
         return value
-    if kind is ndarray and value.dtype.kind in "fiub" and value.ndim:
+    if kind is np.ndarray and value.dtype.kind in "fiub" and value.ndim:
         return value
     rectangular = True
     try:
@@ -69,16 +71,16 @@ def constant(name: str, value: Any) -> Any:
     return array if array.ndim else array.item()
 
 
-def as_output(name: str, value: object) -> Any:
+def output(name: str, value: object) -> Any:
     """Bring what a forward rule returned to a float array or NumPy scalar."""
     if value is None:
         raise ValueTypeError(
             f"{name}: the forward rule returned None; expected one array. "
             "Does it end in a return statement?"
         )
-    if isinstance(value, float64 | np.float32):
+    if isinstance(value, np.float64 | np.float32):
         return value
-    if isinstance(value, ndarray) and value.dtype.kind == "f":
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         return value if value.ndim else value[()]
     try:
         return as_value(value)

@@ -175,6 +175,40 @@ def test_after_a_step_a_new_graph_uses_the_new_value() -> None:
     np.testing.assert_array_equal(w.value, [1.0])
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_graph_of_values_that_an_optimizer_has_moved_since_is_refused(steps: int) -> None:
+    """Its ctx would hold the new values: gradients that are wrong, and nobody would see it."""
+    w, untouched = Tensor(np.array([2.0]), name="w"), Tensor(np.array([3.0]))
+    optimizer = optim.SGD([w], lr=0.25)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = ops.sum(w * w)
+        beside = ops.sum(untouched * untouched)
+        loss.backward()
+        optimizer.step()
+    with pytest.raises(CourseError) as caught:
+        loss.backward()
+    assert str(caught.value) == (
+        "backward: expected a graph of the present values, but an optimizer has moved the "
+        "parameter 'w' of shape (1,) since this one was computed. Compute the loss again, then go "
+        "back."
+    )
+    beside.backward()
+    np.testing.assert_array_equal(untouched.grad, [6.0])
+
+
+def test_two_layers_that_share_a_weight_add_up_and_are_moved_once() -> None:
+    tied = nn.Parameter(MATRIX)
+    value = np.array(MATRIX)
+    ops.sum((Tensor(ROWS, requires_grad=False) @ tied) @ tied).backward()
+    (wanted,) = measured(lambda W: (Tensor(ROWS, requires_grad=False) @ W) @ W, MATRIX)
+    np.testing.assert_allclose(tied.grad, wanted, rtol=1e-7, atol=1e-7)
+    model = nn.Module()
+    model.first = model.second = tied  # type: ignore[attr-defined]
+    optim.SGD(model.parameters(), lr=0.5).step()
+    np.testing.assert_allclose(tied.value, value - 0.5 * wanted, rtol=1e-7, atol=1e-7)
+
+
 def test_tied_weights_are_moved_once() -> None:
     tied = nn.Parameter(np.array([2.0]))
     ops.sum(tied * tied).backward()
@@ -291,6 +325,23 @@ def test_a_layer_that_was_taken_away_has_no_parameters_left() -> None:
     assert list(model.parameters()) == []
 
 
+def test_a_part_that_was_set_to_none_has_no_parameters_left() -> None:
+    model = nn.Module()
+    model.head = nn.Linear(2, 3, rng=RNG)  # type: ignore[attr-defined]
+    assert len(model.parameters()) == 2
+    model.head = None  # type: ignore[attr-defined]
+    assert model.parameters() == []
+
+
+def test_a_number_is_not_broadcast_into_the_gradient_of_a_matrix() -> None:
+    """The dot product of a vector with itself through a square matrix, on both sides."""
+    for graph in (lambda W, x: (W @ x) @ x, lambda W, x: (x @ W) @ x):
+        found, truth = backward(graph, MATRIX, VECTOR), measured(graph, MATRIX, VECTOR)
+        for gradient, wanted in zip(found, truth, strict=True):
+            assert gradient.shape == wanted.shape
+            np.testing.assert_allclose(gradient, wanted, rtol=1e-7, atol=1e-7)
+
+
 # --- large graphs --------------------------------------------------------------------------------
 
 
@@ -319,5 +370,29 @@ def test_a_graph_that_nobody_holds_is_gone_without_the_garbage_collector() -> No
         (y + 1).backward()
         del y
         assert inner() is None
+    finally:
+        gc.enable()
+
+
+def test_training_leaves_no_object_behind_without_the_garbage_collector() -> None:
+    """Neither nodes nor arrays pile up: as many objects after 300 steps as after 100."""
+    model = nn.Sequential(
+        nn.Linear(3, 4, rng=RNG, fused=True), nn.Linear(4, 2, rng=RNG, fused=True)
+    )
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+
+    def steps(count: int) -> int:
+        for _ in range(count):
+            optimizer.zero_grad()
+            loss = ops.softmax_cross_entropy(model(ROWS), labels=[0, 1])
+            loss.backward(keep_inner=False)
+            optimizer.step()
+        del loss
+        return len(gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert steps(100) == steps(200)
     finally:
         gc.enable()

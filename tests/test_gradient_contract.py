@@ -231,6 +231,70 @@ def test_an_operation_that_does_not_broadcast_has_to_sum_its_gradient_itself() -
         backpropagate(ops.add_bias(Tensor(MATRIX), Tensor(VECTOR)), np.ones((2, 3)))
 
 
+def turned(good: Any, bad: Any, calls: int) -> Callable[[Any, Any], Any]:
+    """A rule that returns `good` that many times, and `bad` from then on."""
+    answers = iter([good] * calls)
+    return lambda ctx, grad_output: next(answers, bad)
+
+
+BAD: list[tuple[str, Any]] = [
+    ("nothing", None),
+    ("a bare array", VECTOR),
+    ("too few", (VECTOR,)),
+    ("too many", (VECTOR, VECTOR, VECTOR)),
+    ("None for the first", (None, VECTOR)),
+    ("None for the second", (VECTOR, None)),
+    ("a number for the first", (np.float64(1.0), VECTOR)),
+    ("a number for the second", (VECTOR, np.float64(1.0))),
+    ("a shape that would broadcast", (VECTOR[None], VECTOR)),
+    ("one entry too few", (VECTOR, VECTOR[:2])),
+    ("truth values", (VECTOR > 0, VECTOR)),
+    ("complex numbers", (VECTOR, VECTOR * 1j)),
+    ("objects", (VECTOR.astype(object), VECTOR)),
+    ("a tensor", (VECTOR, Tensor(VECTOR))),
+    ("a text", ("abc", VECTOR)),
+]
+
+
+@pytest.mark.parametrize("answer", [pytest.param(answer, id=name) for name, answer in BAD])
+@pytest.mark.parametrize("calls", [0, 1, 5])
+@pytest.mark.parametrize("keep_inner", [True, False])
+def test_a_rule_that_was_right_before_is_still_checked_on_every_call(
+    answer: Any, calls: int, keep_inner: bool
+) -> None:
+    """The same operation, the same shapes, the same graph: nothing is taken on trust."""
+    backward_of(dot)(turned((VECTOR, VECTOR), answer, calls))
+    x, y = Tensor(VECTOR), Tensor(VECTOR)
+    output = dot(x, y)
+    for _ in range(calls):
+        output.backward(keep_inner=keep_inner)
+    kept = None if x.grad is None else x.grad.copy()
+    with pytest.raises(GradientContractError, match=r"^dot: "):
+        output.backward(keep_inner=keep_inner)
+    for leaf in (x, y):  # half a pass is none
+        np.testing.assert_array_equal(leaf.grad, kept)
+
+
+@pytest.mark.parametrize("answer", [None, 1.0, (), (None,), (VECTOR,), (True,), ("1",), (1j,)])
+def test_a_rule_of_a_number_that_was_right_before_is_still_checked(answer: Any) -> None:
+    backward_of(double)(turned((np.float64(2.0),), answer, 2))
+    x = Tensor(1.0)
+    for _ in range(2):
+        double(x).backward()
+    with pytest.raises(GradientContractError, match=r"^double: "):
+        double(x).backward()
+    assert x.grad == 4.0
+
+
+def test_a_breach_in_the_middle_of_a_graph_is_found_where_messages_add_up() -> None:
+    """The second message to a node is checked like the first one."""
+    backward_of(dot)(lambda ctx, grad_output: (grad_output * VECTOR, VECTOR[:1]))
+    x = Tensor(VECTOR)
+    with pytest.raises(GradientContractError, match=r"^dot: the gradient of y has shape \(1,\)"):
+        dot(x, x).backward()
+    assert x.grad is None
+
+
 LEGAL: list[tuple[str, Callable[..., Any]]] = [
     ("a list for the tuple", lambda x, y, g: [g * y, g * x]),
     ("lists for the arrays", lambda x, y, g: ((g * y).tolist(), (g * x).tolist())),

@@ -300,3 +300,21 @@ def test_a_rule_asked_again_cannot_change_the_gradients(
     before = y.grad.copy()
     graph.known_messages(z)
     assert (y.grad == before).all()
+
+
+def test_a_rule_that_writes_into_ctx_changes_nothing_by_being_asked_again(
+    reference: Callable[[str], None],
+) -> None:
+    reference("03_norm_squared")
+
+    def writes(ctx: Any, grad_output: Any) -> Any:
+        (x,) = ctx
+        x *= 2 * grad_output
+        return (x.copy(),)
+
+    x = Tensor([1.0, 2.0], "x")
+    z = ops.sum(ops.square(x))
+    z.backward()
+    backward_of(ops.square)(writes)
+    graph.known_messages(z)
+    assert x.value.tolist() == [1.0, 2.0]

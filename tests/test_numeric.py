@@ -73,6 +73,32 @@ def test_inputs_stay_as_they_were() -> None:
     assert y.tolist() == [3.0, 4.0]
 
 
+def test_a_rule_that_writes_into_its_inputs_or_returns_them_is_measured_all_the_same() -> None:
+    def doubled(_ctx: Any, x: Any, y: Any) -> Any:
+        y += x
+        x += x
+        return x
+
+    x, y = np.array([1.0, -2.0]), np.array([3.0, 4.0])
+    by_x, by_y = jacobian(doubled, (x, y)).blocks
+    np.testing.assert_allclose(by_x, 2.0 * np.eye(2), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(by_y, np.zeros((2, 2)), atol=1e-9)
+    (by_x,) = jacobian(lambda _ctx, x: x[::-1], (x,)).blocks
+    np.testing.assert_allclose(by_x, np.eye(2)[::-1], rtol=1e-9, atol=1e-9)
+    assert (x.tolist(), y.tolist()) == ([1.0, -2.0], [3.0, 4.0])
+
+
+def test_measuring_entry_by_entry_costs_two_evaluations_an_entry_for_each_of_two_steps() -> None:
+    calls = []
+
+    def counted(_ctx: Any, x: Any) -> Any:
+        calls.append(1)
+        return x @ x
+
+    jacobian(counted, (np.ones(50),))
+    assert len(calls) == 1 + 4 * 50
+
+
 def test_at_a_kink_the_gradients_of_both_sides_are_found() -> None:
     upstream = np.array([2.0, -3.0])
     inputs = (np.array([0.0, 1.0]),)

@@ -10,7 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-NAMES = ("ours", "bare", "hand", "tuned", "edugrad", "micrograd", "mygrad", "autograd", "torch")
+NAMES = (
+    "ours",
+    "bare",
+    "hand",
+    "tuned",
+    "edugrad",
+    "micrograd",
+    "mygrad",
+    "autograd",
+    "torch",
+    "jax",
+)
 
 
 @dataclass(frozen=True)

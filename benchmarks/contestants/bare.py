@@ -1,9 +1,12 @@
-"""The same design without anything that teaches: what an engine of this kind costs at the least.
+"""A stripped engine: what a backward pass costs when nobody has to learn from it.
 
-No error is checked or explained, no rule is held against a contract, nothing has a name, and an
-operation is a pair of functions instead of a class. The difference to ``ours`` is what teaching
-costs. The rules are those of `benchmarks.contestants.rules` and the package's, line by line.
+The same graphs and the same tricks as ours (constants, broadcasting, inputs that need no gradient,
+nodes used many times, an iterative order, the first gradient adopted), and nothing else: no checks
+of what a rule returns or is given, no ctx, no messages, no names, no second pass through a graph,
+no failed pass undone, no switch. *ours* against this row is what teaching costs.
 """
+
+# ruff: noqa: D101, D102, SIM113 - rules called what they are; enumerate costs more
 
 from __future__ import annotations
 
@@ -14,145 +17,182 @@ import numpy as np
 from benchmarks.contestants import Steps
 from benchmarks.workloads import LEARNING_RATE, SCALARS, Workload, network_data
 
-float64 = np.float64
-
 
 class Node:
-    """A value, its gradient, and how it was computed; it is its own ctx."""
+    """A value, and what it was computed from."""
 
-    __slots__ = ("__weakref__", "grad", "needs", "parents", "rule", "saved", "value")
+    __slots__ = ("grad", "needs", "parents", "rule", "saved", "value")
 
     def __init__(self, value: Any) -> None:
-        self.value = float64(value) if type(value) is float else value
+        self.value = np.float64(value) if type(value) is float else value
         self.grad = self.rule = None
-        self.needs, self.parents, self.saved = True, (), ()
+        self.parents = ()
+        self.needs = True
 
-    def __add__(self, other: Node) -> Node:
-        return made(self.value + other.value, add_rule, (self, other), ())
+    def __add__(self, other: Any) -> Node:
+        return apply(add, (self, other))
 
-    def __mul__(self, other: Node) -> Node:
-        x, y = self.value, other.value
-        return made(x * y, mul_rule, (self, other), (x, y))
+    def __mul__(self, other: Any) -> Node:
+        return apply(mul, (self, other))
 
     def backward(self) -> None:
-        """Give every leaf above its gradient; inner gradients are dropped as they are used."""
-        order: list[Any] = []
-        visited: set[Node] = set()
-        stack: list[Any] = [self]
-        while stack:
-            node = stack.pop()
-            if node is None:
-                order.append(stack.pop())
-            elif node not in visited:
-                visited.add(node)
-                stack.append(node)
-                stack.append(None)
-                for parent in node.parents:
-                    if type(parent) is Node and parent.rule is not None and parent not in visited:
-                        stack.append(parent)
+        """Go back to the leaves."""
+        order: list[Any] = [self]
+        seen = set()
+        for node in order:
+            for parent in node.parents:
+                if type(parent) is Node and parent.rule is not None:
+                    if parent in seen:
+                        return self.send(depth_first(self))
+                    seen.add(parent)
+                    order.append(parent)
+        return self.send(order)
+
+    def send(self, order: list[Any]) -> None:
+        """Let every node send its messages."""
         self.grad = self.value.dtype.type(1)
-        for node in reversed(order):
-            grad_output, saved = node.grad, node.saved
-            gradients = node.rule(saved, grad_output)
+        for node in order:
+            upstream, position = node.grad, 0
+            gradients = node.rule.backward(node, upstream)
+            for parent in node.parents:
+                if type(parent) is Node and parent.needs:
+                    gradient, before = gradients[position], parent.grad
+                    if type(gradient) is np.ndarray:
+                        if gradient.shape != parent.value.shape:
+                            gradient = unbroadcast(gradient, parent.value.shape)
+                        if parent.rule is None and (
+                            gradient is upstream or gradient.base is not None
+                        ):
+                            gradient = gradient.copy()
+                    parent.grad = gradient if before is None else before + gradient
+                position += 1
             node.grad = None
-            for parent, gradient in zip(node.parents, gradients, strict=True):
-                if type(parent) is not Node:
-                    continue
-                if parent.grad is not None:
-                    parent.grad = parent.grad + gradient
-                elif parent.rule is None and (
-                    gradient is grad_output or getattr(gradient, "base", None) is not None
-                ):
-                    parent.grad = gradient.copy()
-                else:
-                    parent.grad = gradient
 
 
-def made(value: Any, rule: Any, parents: tuple[Any, ...], saved: Any) -> Node:
-    """Return a new node, without going through ``__init__``."""
-    node = object.__new__(Node)
-    node.value, node.rule, node.parents, node.saved = value, rule, parents, saved
-    node.grad, node.needs = None, True
+def apply(rule: Any, parents: tuple[Any, ...], *options: Any) -> Node:
+    """Compute a value and remember how."""
+    node: Node = object.__new__(Node)
+    node.grad, node.rule, node.parents, node.needs = None, rule, parents, True
+    if len(parents) == 2:
+        x, y = parents
+        node.needs = False
+        if type(x) is Node:
+            node.needs = x.needs
+            x = x.value
+        if type(y) is Node:
+            node.needs = node.needs or y.needs
+            y = y.value
+        node.value = rule.forward(node, x, y)
+    else:
+        values = []
+        for parent in parents:
+            values.append(parent.value if type(parent) is Node else parent)
+        node.value = rule.forward(node, *values, *options)
     return node
 
 
-def add_rule(_saved: Any, g: Any) -> Any:
-    """Z = x + y."""
-    return g, g
+def depth_first(root: Node) -> list[Any]:
+    """Return the nodes so that each comes before its parents, where some are used many times."""
+    order: list[Any] = []
+    seen, stack = set(), [root]
+    while stack:
+        node: Any = stack.pop()
+        if node is None:
+            order.append(stack.pop())
+        elif node not in seen:
+            seen.add(node)
+            stack += (node, None)
+            for parent in node.parents:
+                if type(parent) is Node and parent.rule is not None:
+                    stack.append(parent)
+    return order[::-1]
 
 
-def mul_rule(saved: Any, g: Any) -> Any:
-    """Z = x y."""
-    x, y = saved
-    return g * y, g * x
+def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes along which a value was repeated."""
+    added = gradient.ndim - len(shape)
+    ones = [k + added for k, size in enumerate(shape) if size == 1 != gradient.shape[k + added]]
+    return gradient.sum(axis=(*range(added), *ones)).reshape(shape)
 
 
-def sigmoid(x: Node) -> Node:
-    """Z = 1 / (1 + e^-x)."""
-    z = 1.0 / (1.0 + np.exp(-x.value))
-    return made(z, sigmoid_rule, (x,), (z,))
+class add:
+    forward = staticmethod(lambda _node, x, y: x + y)
+    backward = staticmethod(lambda _node, upstream: (upstream, upstream))
 
 
-def sigmoid_rule(saved: Any, g: Any) -> Any:
-    """The output says it all."""
-    (z,) = saved
-    return (g * z * (1.0 - z),)
+class mul:
+    @staticmethod
+    def forward(node: Any, x: Any, y: Any) -> Any:
+        node.saved = x, y
+        return x * y
+
+    @staticmethod
+    def backward(node: Any, upstream: Any) -> Any:
+        x, y = node.saved
+        return upstream * y, upstream * x
 
 
-def linear(x: Any, W: Node, b: Node) -> Node:
-    """Z = x W + b; x may be an array: no gradient for data."""
-    given = x.value if type(x) is Node else x
-    z = np.dot(given, W.value)
-    z += b.value
-    return made(z, linear_rule, (x, W, b), (given, W.value, type(x) is Node))
+class sigmoid:
+    @staticmethod
+    def forward(node: Any, x: Any) -> Any:
+        node.saved = z = 1.0 / (1.0 + np.exp(-x))
+        return z
+
+    @staticmethod
+    def backward(node: Any, upstream: Any) -> Any:
+        z = node.saved
+        return (upstream * z * (1.0 - z),)
 
 
-def linear_rule(saved: Any, g: Any) -> Any:
-    """Back through the product; the bias was repeated."""
-    x, W, wanted = saved
-    return (np.dot(g, W.T) if wanted else None, np.dot(x.T, g), np.add.reduce(g, axis=0))
+class relu:
+    @staticmethod
+    def forward(node: Any, x: Any) -> Any:
+        node.saved = z = np.maximum(x, 0.0)
+        return z
+
+    @staticmethod
+    def backward(node: Any, upstream: Any) -> Any:
+        return (upstream * (node.saved > 0.0),)
 
 
-def relu(x: Node) -> Node:
-    """Z = max(0, x)."""
-    z = np.maximum(x.value, 0.0)
-    return made(z, relu_rule, (x,), (z,))
+class linear:
+    @staticmethod
+    def forward(node: Any, x: Any, W: Any, b: Any) -> Any:
+        node.saved = x, W, type(node.parents[0]) is Node
+        z = np.dot(x, W)
+        z += b
+        return z
+
+    @staticmethod
+    def backward(node: Any, upstream: Any) -> Any:
+        x, W, needed = node.saved
+        below = np.dot(upstream, W.T) if needed else None
+        return below, np.dot(x.T, upstream), np.add.reduce(upstream, axis=0)
 
 
-def relu_rule(saved: Any, g: Any) -> Any:
-    """The mask is that of the output."""
-    (z,) = saved
-    return (g * (z > 0.0),)
+class cross_entropy:
+    @staticmethod
+    def forward(node: Any, scores: Any, labels: Any) -> Any:
+        work = scores - np.maximum.reduce(scores, axis=1, keepdims=True)
+        rows = np.arange(len(labels))
+        of_label = work[rows, labels]
+        np.exp(work, out=work)
+        total = np.add.reduce(work, axis=1, keepdims=True)
+        work /= total
+        node.saved = work, rows, labels
+        return np.add.reduce(np.log(total[:, 0]) - of_label) / len(labels)
 
-
-def cross_entropy(scores: Node, labels: Any) -> Node:
-    """Z = mean of -log softmax(scores)[label]."""
-    s = scores.value
-    count = len(labels)
-    work = s - np.maximum.reduce(s, axis=1, keepdims=True)
-    of_label = work[np.arange(count), labels]
-    np.exp(work, out=work)
-    total = np.add.reduce(work, axis=1, keepdims=True)
-    work /= total
-    loss = np.add.reduce(np.log(total[:, 0]) - of_label) / count
-    return made(loss, cross_entropy_rule, (scores,), (work, labels))
-
-
-def cross_entropy_rule(saved: Any, g: Any) -> Any:
-    """Probabilities, minus one at the label, by N."""
-    probabilities, labels = saved
-    gradient = probabilities.copy()
-    gradient[np.arange(len(labels)), labels] -= 1.0
-    gradient *= g / len(labels)
-    return (gradient,)
+    @staticmethod
+    def backward(node: Any, upstream: Any) -> Any:
+        gradient, rows, labels = node.saved
+        gradient[rows, labels] -= 1.0
+        gradient *= upstream / len(labels)
+        return (gradient,)
 
 
 def steps(work: Workload) -> Steps | None:
-    """Return scalars and training; other workloads do not exist."""
-    return {"scalar": scalar, "mlp": network}[work.kind](work) if work.kind in KINDS else None
-
-
-KINDS = ("scalar", "mlp")
+    """Return the workloads in which the engine itself is measured."""
+    return {"scalar": scalar, "mlp": network}.get(work.kind, lambda _work: None)(work)
 
 
 def scalar(work: Workload) -> Steps:
@@ -166,7 +206,7 @@ def scalar(work: Workload) -> Steps:
 
     def neuron() -> None:
         w0, x0, w1, x1, w2 = leaves[:] = [Node(value) for value in given]
-        sigmoid(w0 * x0 + w1 * x1 + w2).backward()
+        apply(sigmoid, (w0 * x0 + w1 * x1 + w2,)).backward()
 
     return Steps(
         product if work.size == "product" else neuron, lambda: [leaf.grad for leaf in leaves]
@@ -177,20 +217,17 @@ def network(work: Workload) -> Steps:
     """One step of gradient descent, in place."""
     x, labels, weights, biases = network_data(work)
     W, b = [Node(one) for one in weights], [Node(one) for one in biases]
-    parameters = [*W, *b]
 
     def step() -> None:
         h: Any = x
         for layer in range(len(W)):
-            h = linear(h, W[layer], b[layer])
+            h = apply(linear, (h, W[layer], b[layer]))
             if layer < len(W) - 1:
-                h = relu(h)
-        for parameter in parameters:
-            parameter.grad = None
-        cross_entropy(h, labels).backward()
-        for parameter in parameters:
-            gradient: Any = parameter.grad
-            gradient *= LEARNING_RATE
-            parameter.value -= gradient
+                h = apply(relu, (h,))
+        apply(cross_entropy, (h,), labels).backward()
+        for one in (*W, *b):
+            one.grad *= LEARNING_RATE
+            one.value -= one.grad
+            one.grad = None
 
-    return Steps(step, lambda: [one.value for one in parameters])
+    return Steps(step, lambda: [one.value for one in (*W, *b)])
