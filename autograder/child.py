@@ -108,13 +108,18 @@ def silence() -> None:
     def nothing(*_: Any, **__: Any) -> None:
         """Do nothing: the judge is at work, and nobody looks at pictures."""
 
-    own = vars(course_autograd)
-    silenced = {id(own[name]) for name in FOR_THE_EYES if name in own}
+    silenced = {id(getattr(course_autograd, name)) for name in FOR_THE_EYES}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "course_autograd":
             for word, value in list(vars(module).items()):
                 if id(value) in silenced:
                     vars(module)[word] = nothing
+
+
+def import_whole_package() -> None:
+    """Import what the package leaves for its first use; behind the sandbox no file can be read."""
+    for name in course_autograd.__all__:
+        getattr(course_autograd, name)
 
 
 def keep_data() -> None:
@@ -336,6 +341,7 @@ def serve(session: Session, read_from: int, write_to: int) -> None:
 def prepare(missing: Missing) -> Begin:
     """Make everything ready that children have in common; return what each of them does then."""
     session = Session(exercises(), missing)
+    import_whole_package()
     silence()
     keep_data()
     notebook = types.ModuleType("__main__")

@@ -34,9 +34,10 @@ from traitlets.config import Config
 
 import course_autograd
 from autograder import wire
-from autograder.child import CellTimeout, keep_data, time_limit
+from autograder.child import CellTimeout, import_whole_package, keep_data, time_limit
 from autograder.sandbox import Allowance, SandboxError, enter
 from autograder.server import Begin, Wish
+from course_autograd import checking
 from course_autograd.pictures import Compared, Drawing, Picture, Stepper
 
 DOTS_PER_INCH = 72
@@ -115,7 +116,7 @@ def leave_points_to_the_judge() -> None:
         print("Your points stand in the table at the top, and below each check.")
 
     vars(course_autograd)["progress"] = progress
-    vars(sys.modules["course_autograd.check"])["progress"] = progress
+    vars(checking)["progress"] = progress
 
 
 def keep_fonts() -> None:
@@ -218,6 +219,7 @@ def run(shell: Any, source: str, seconds: float) -> list[dict[str, Any]]:
 def prepare(_missing: object) -> Begin:
     """Make everything ready that children have in common; return what each of them does then."""
     mpl.use("Agg")
+    import_whole_package()
     magics = [
         f"{magics_folder.__name__}.{one.name}" for one in iter_modules(magics_folder.__path__)
     ]

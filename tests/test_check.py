@@ -21,7 +21,7 @@ from course_autograd import (
     ready,
     tensor_op,
 )
-from course_autograd.check import CheckTargetError
+from course_autograd.checking import CheckTargetError
 from course_autograd.errors import CheckFailed, CourseError
 from course_autograd.exercises import exercises
 from course_autograd.exercises.base import WORKED_OUT

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from course_autograd import backward_of, check, ops
-from course_autograd.check import CheckTargetError
+from course_autograd.checking import CheckTargetError
 from course_autograd.errors import CheckFailed
 from course_autograd.exercises import exercises, operation_exercise
 from course_autograd.exercises.report import examine

@@ -35,7 +35,7 @@ ROOMS: list[set[str]] = [
     },
     {"faults"},
     {"pictures"},
-    {"check"},
+    {"checking"},
 ]
 # Within one set.
 ALLOWED = {

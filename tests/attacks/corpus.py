@@ -600,7 +600,7 @@ PATCHING = [
         "signals": "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)",
         "the collector": "import gc\ngc.callbacks.append(lambda *a: 1 / 0)",
         "imports": "import sys\nsys.meta_path.insert(0, None)",
-        "check": "import course_autograd.check as c\nc.check = lambda *a, **k: None",
+        "check": "import course_autograd.checking as c\nc.check = lambda *a, **k: None",
         "IPython": "get_ipython().ast_transformers.append(None)",
         "the display hook": "import sys\nsys.displayhook = lambda *a: print('1.0')",
     }.items()
