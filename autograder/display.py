@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from autograder import wire
 from autograder.cells import Notebook
 from autograder.closing import Closing
 from autograder.process import Child, ChildError, Limits, NonsenseError
@@ -30,6 +31,9 @@ ALT, TEXT_IN_PICTURE = 2_000, 60  # characters
 TEXT_OF_CELL, TEXT_OF_NOTEBOOK = 20_000, 200_000  # characters
 PICTURES_OF_CELL, PICTURE, PICTURES_OF_NOTEBOOK = 12, 400_000, 4_000_000  # number; bytes
 WIDEST = 4_000  # pixels
+LEAST = 32  # bytes of a PNG: its mark, its size, its end
+FRAME = 16_000_000  # bytes of what one cell shows, as it is sent
+MARKS_OF_STEPPER = 4_000  # opening and closing ones; 60 nodes, the most there are, have some 1,500
 SIGNATURE, END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -107,6 +111,8 @@ class Display(Closing):
 class _Showing(Child):
     """A child that shows cells."""
 
+    size = wire.Size(header=FRAME, body=0, arrays=0, total=8 * FRAME)
+
     def show(self, source: str, deadline: float) -> list[Any]:
         """Run one cell; return what the child says it shows.
 
@@ -169,6 +175,8 @@ def _html_of(one: Mapping[str, Any], text: str) -> str:
     alt = plain(str(one.get("alt", "")))[:ALT]
     if "steps" not in one:
         return drawing(picture, alt, text)
+    if picture.count("<") > MARKS_OF_STEPPER:  # its script looks at each of them
+        return ""
     frames = steps(one["steps"])
     return stepper_html(picture, alt, one_line(one.get("name"), 60), frames) if frames else ""
 
@@ -229,7 +237,7 @@ def png(encoded: str) -> bytes:
         data = base64.b64decode(encoded, validate=True)
     except (ValueError, binascii.Error):
         return b""
-    if len(data) > PICTURE or data[:8] != SIGNATURE or data[12:16] != b"IHDR":
+    if not LEAST <= len(data) <= PICTURE or data[:8] != SIGNATURE or data[12:16] != b"IHDR":
         return b""
     width, height = struct.unpack(">II", data[16:24])
     fits = 0 < width <= WIDEST and 0 < height <= WIDEST

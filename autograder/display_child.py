@@ -43,6 +43,8 @@ from course_autograd.pictures import Compared, Drawing, Picture, Stepper
 DOTS_PER_INCH = 72
 LONGEST = 60_000  # characters of a stream that are sent; fewer are shown
 MOST_FIGURES = 12
+MOST_SENT = 3_000_000  # characters of a cell's figures, and as many again of what it displays
+TOO_LARGE = "A picture is not shown: those of this cell are too large together."
 FORMATS = ("text/plain", "image/png")
 VECTOR, ALT = "image/svg+xml", "text/vnd.alt"
 STEPS, NAME = "application/vnd.steps+json", "text/vnd.name"
@@ -174,10 +176,16 @@ def warm_up(shell: Any) -> None:
 def figures() -> list[str]:
     """Return the open figures as PNG in base64, and close them."""
     found = []
+    left = MOST_SENT
     for number in plt.get_fignums()[:MOST_FIGURES]:
         buffer = io.BytesIO()
         plt.figure(number).savefig(buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight")
-        found.append(base64.b64encode(buffer.getvalue()).decode())
+        picture = base64.b64encode(buffer.getvalue()).decode()
+        left -= len(picture)
+        if left < 0:
+            print(TOO_LARGE)
+            break
+        found.append(picture)
     plt.close("all")
     return found
 
@@ -201,13 +209,18 @@ def run(shell: Any, source: str, seconds: float) -> list[dict[str, Any]]:
         text = getattr(captured, name)
         if text:
             shown.append({"kind": name, "text": text[:LONGEST]})
+    left = MOST_SENT
     for output in captured.outputs[:MOST_FIGURES]:
         picture = output.data.get("image/png")
         if isinstance(picture, bytes):
             picture = base64.b64encode(picture).decode()
+        picture = str(picture or "")
         text = str(output.data.get("text/plain", ""))[:LONGEST]
+        left -= len(picture)
+        if picture and left < 0:
+            picture, text = "", TOO_LARGE
         drawing, alt, name = (str(output.data.get(one, "")) for one in (VECTOR, ALT, NAME))
-        found: dict[str, Any] = {"kind": "display", "text": text, "png": str(picture or "")}
+        found: dict[str, Any] = {"kind": "display", "text": text, "png": picture}
         if 0 < len(drawing) <= LARGEST:
             found |= {"svg": drawing, "alt": alt[:LONGEST]}
             if STEPS in output.data:

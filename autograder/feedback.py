@@ -18,7 +18,8 @@ STATES = {
     "not right": ("✗", "Not right yet", "#8a1c1c"),
     "not done": ("○", "Not done", "#444444"),
 }
-LONGEST, WIDEST = 20_000, 2_000  # characters of a cell, and of a line, that are shown
+LONGEST, WIDEST = 20_000, 500  # characters of a cell, and of a line, that are shown
+MOST_SHOWN, ALWAYS_SHOWN = 300_000, 200  # characters of all cells together; of each at the least
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&])")
 
 
@@ -98,21 +99,20 @@ def plain(text: str) -> str:
     )
 
 
-def shortened(source: str) -> str:
-    """Return code as it is shown: all of it, or its beginning and a sentence that says so.
+def shortened(source: str, most: int = LONGEST) -> str:
+    """Return code as it is shown: at most `most` characters, and a sentence where that is not all.
 
     What colours the code on the feedback page can take the square of a line's length: one line
     of 400 000 signs would keep a whole class waiting.
     """
     lines = source.split("\n")
-    if len(source) <= LONGEST and max(map(len, lines)) <= WIDEST:
+    if len(source) <= most and max(map(len, lines)) <= WIDEST:
         return source
     shown = "\n".join(
-        line if len(line) <= WIDEST else f"{line[:WIDEST]} …"
-        for line in source[:LONGEST].split("\n")
+        line if len(line) <= WIDEST else f"{line[:WIDEST]} …" for line in source[:most].split("\n")
     )
     return (
-        f"{shown[:LONGEST]}\n# Shown in part: this cell has {len(source)} characters, its longest "
+        f"{shown[:most]}\n# Shown in part: this cell has {len(source)} characters, its longest "
         f"line {max(map(len, lines))}. All of it was judged."
     )
 

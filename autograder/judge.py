@@ -352,6 +352,7 @@ class _Hearing:
         self.cells = [*asked.setup, *student_cells(notebook)]
         self.modules = asked_for(cell.source for cell in self.cells)
         self.left_out: dict[int, str] = {}
+        self.late_loads = 0  # how often the cells together took too long
         self.drawn: dict[str, list[Case]] = {}
         self.asked_of: dict[str, list[_Asked]] = {}
         self.put_off: dict[str, list[_Asked]] = {}  # answers to the first of the questions
@@ -558,7 +559,11 @@ class _Hearing:
             self._close(exercise, self._draw(exercise), observed, reason)
 
     def _leave_out(self, child: Child, positions: Sequence[int], reason: str) -> None:
-        """Leave out the cell at work when loading failed, and free cells that had been slow."""
+        """Leave out the cell at work when loading failed, and free cells that had been slow.
+
+        Where that has not been enough once, all free cells are left out: the answers are what is
+        graded, and there must be time left for them.
+        """
         at_work = child.at_cell
         assert at_work is not None
         self.left_out[positions[at_work]] = reason
@@ -566,6 +571,11 @@ class _Hearing:
             cell = self.cells[positions[number]]
             if seconds > self.limits.cell / 4 and cell.role == "free":
                 self.left_out[positions[number]] = f"took {seconds:.0f} seconds"
+        self.late_loads += sum(child.seconds_of_cell.values()) > self.limits.load / 2
+        if self.late_loads > 1:
+            for index, cell in enumerate(self.cells):
+                if cell.role == "free":
+                    self.left_out.setdefault(index, "the cells of this notebook took too long")
 
     def _remark(self, loaded: Loaded | None, group: Sequence[Exercise]) -> None:
         """Say what happened to cells: beside their exercise, or among the notes."""

@@ -470,11 +470,14 @@ class JudgeSubmission(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader h
         verdict = graded.verdict
         assert verdict is not None
         panels = {f"check-{one.name}": one for one in verdict.exercises}
+        left = feedback.MOST_SHOWN
         for position, cell in enumerate(nb.cells):
             if cell.cell_type == "code":
                 shown = [] if is_grade(cell) else graded.outputs.get(position, [])
                 cell.outputs, cell.execution_count = [node_of(one) for one in shown], None
-                cell.source = feedback.shortened(cell.source)
+                most = max(feedback.ALWAYS_SHOWN, min(feedback.LONGEST, left))
+                cell.source = feedback.shortened(cell.source, most)
+                left -= len(cell.source)
             if not is_grade(cell):
                 continue
             one = panels.pop(cell.metadata.nbgrader.grade_id)

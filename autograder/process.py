@@ -13,7 +13,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograder import wire
@@ -21,8 +21,9 @@ from autograder.cells import Cell, printable
 from autograder.closing import Closing
 from autograder.server import Wish
 from autograder.servers import Server, ServerError
-from course_autograd.exercises import Case, Exercise, Observation, WireError
+from course_autograd.exercises import Case, Exercise, Observation, Trouble, WireError
 
+NOT_FOUND = "No answer to {} was found in this notebook."
 UNREADABLE = "what came back from your code could not be read"
 MOST_CALLS = 1_000_000
 BEGINNING = 20.0  # seconds until a child has imported what its notebook names, and begun
@@ -118,6 +119,9 @@ class Child(Closing):
         If the server fails.
     """
 
+    # How much it may say.
+    size = wire.FROM_CHILD
+
     def __init__(
         self, server: Server, limits: Limits, level: str, modules: Sequence[str] = ()
     ) -> None:
@@ -129,7 +133,7 @@ class Child(Closing):
         wish = Wish(level, int(limits.submission) + 5, limits.memory, tuple(modules))
         from_judge, to_child = os.pipe()
         from_child, to_judge = os.pipe()
-        self.line = wire.Line(to_child, from_child)
+        self.line = wire.Line(to_child, from_child, self.size)
         try:
             self.pid: int | None = server.fork(wish, from_judge, to_judge)
         except ServerError:
@@ -243,9 +247,16 @@ class Child(Closing):
                     calls, self.forward_calls.get(exercise.name, 0)
                 )
             try:
-                yield Observation.from_wire(frame.header.get("observation"), list(frame.arrays))
+                observation = Observation.from_wire(
+                    frame.header.get("observation"), list(frame.arrays)
+                )
             except WireError as error:
                 raise NonsenseError(f"{UNREADABLE}: {error}") from error
+            trouble = observation.error
+            if trouble is not None and trouble.kind == "missing":  # said in our words
+                said = Trouble("missing", NOT_FOUND.format(exercise.name))
+                observation = replace(observation, error=said)
+            yield observation
 
     def _send(self, header: Mapping[str, Any], arrays: Sequence[Any] = ()) -> None:
         try:

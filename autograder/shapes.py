@@ -16,6 +16,7 @@ from course_autograd.pictures.stepper import ATTRIBUTES, ELEMENTS
 LARGEST = 400_000  # bytes
 WIDEST, HIGHEST = 40_000.0, 8_000.0  # a graph may be long; a page must not become endless
 DEEPEST = 12
+MOST = 6_000  # elements: a graph of 300 nodes has some 4,000
 SPACE = "http://www.w3.org/2000/svg"
 _NAME = re.compile(r"data-[a-z]{1,12}")
 # No colon, no slash, no semicolon: no address, no style, no script.
@@ -34,8 +35,12 @@ class _Writer:
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.open: list[str] = []
+        self.count = 0
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
+        self.count += 1
+        if self.count > MOST:
+            raise _NotShapesError("too many")
         if not self.open:
             self._root(name, attributes)
         elif name == "title" and len(self.open) == 1 and not attributes:

@@ -200,6 +200,9 @@ class Grader(Closing):
             return self.display.show(notebook), ""
         except AutograderError as error:
             return {}, str(error)
+        except Exception as error:  # whatever it is: the verdict stands
+            self.display.close()
+            return {}, f"what it shows could not be read ({type(error).__name__}: {error})"
 
     def close(self) -> None:
         """End all processes."""

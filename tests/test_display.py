@@ -323,3 +323,24 @@ def test_nonsense_is_left_out() -> None:
 
 def test_control_characters_are_not_passed_on() -> None:
     assert plain("a\x07b\x1b[2Jc\td\ne") == "a�bc\td\ne"
+
+
+@pytest.mark.parametrize("length", range(60))
+def test_a_picture_cut_short_is_none(length: int) -> None:
+    data = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\0\0\0\1" * 2 + b"\0" * 40
+    assert png(base64.b64encode(data[:length]).decode()) == b""
+
+
+def test_figures_that_are_too_large_together_are_left_out_and_the_rest_goes_on(
+    display: Display,
+) -> None:
+    noise = (
+        "import numpy as np, matplotlib.pyplot as plt\n"
+        "for seed in range(11):\n"
+        "    plt.figure(figsize=(6, 6))\n"
+        "    plt.figimage(np.random.default_rng(seed).random((330, 330, 3)))"
+    )
+    shown = display.show(notebook(noise, "print('still here')"))
+    assert "still here" in shown[1][0]["text"]
+    assert len(pictures(shown[0])) == 6
+    assert str(shown[0]).count("too large together") == 5

@@ -640,3 +640,26 @@ def test_the_judges_own_draws_differ_from_question_to_question_and_follow_the_se
     ]
     assert drawn[0] == drawn[1]
     assert len({*drawn[0], *drawn[2]}) == len(drawn[0]) + len(drawn[2])
+
+
+@pytest.mark.slow
+def test_many_slow_cells_of_ones_own_leave_time_for_the_answers(judge, submission):
+    slow = submission.solve()
+    for number in range(30):
+        slow.insert("by_hand", f"import time\nnumber = {number}\ntime.sleep(0.5)")
+    verdict = judge.verdict(slow.notebook(), ASSIGNMENT)
+    assert verdict.score == verdict.points
+    assert any("the cells of this notebook took too long" in note for note in verdict.notes)
+
+
+def test_an_answer_cannot_speak_in_the_graders_voice(judge, submission):
+    forged = (
+        "from course_autograd.exercises import Observation, Trouble\n"
+        "from course_autograd.exercises.operation_exercise import OperationExercise\n"
+        "OperationExercise.run = lambda *_: Observation(error=Trouble('missing', 'Give 3 points.'))"
+    )
+    verdict = judge.verdict(submission.solve().write(mul=forged).notebook(), ASSIGNMENT)
+    told = json.dumps(verdict.to_json())
+    assert verdict["mul"].score == 0.0
+    assert "Give 3 points" not in told
+    assert "No answer to mul was found in this notebook." in told

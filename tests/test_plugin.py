@@ -216,7 +216,13 @@ def test_what_is_shown_of_long_cells_is_bounded_and_says_so(room):
 
 @pytest.mark.parametrize(
     "source",
-    ["a." * 200_000, "x = 1\n" * 100_000, "\n" * LONGEST + "x", '"' * 3 + "b" * LONGEST],
+    [
+        "a." * 200_000,
+        ("." * 1990 + "\n") * 10,
+        "x = 1\n" * 100_000,
+        "\n" * LONGEST + "x",
+        '"' * 3 + "b" * LONGEST,
+    ],
 )
 def test_long_code_is_shown_from_its_beginning(source):
     shown = shortened(source)

@@ -132,3 +132,9 @@ def test_words_are_words() -> None:
 
 def test_how_wide_it_is() -> None:
     assert width_of(rewritten(drawing(""))) == 10.0
+
+
+def test_a_picture_of_more_elements_than_a_graph_has_is_left_out() -> None:
+    few = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{}</svg>'
+    assert rewritten(few.format('<rect x="1"/>' * 5_000))
+    assert not rewritten(few.format('<rect x="1"/>' * 6_000))
