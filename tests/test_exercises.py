@@ -1255,3 +1255,18 @@ def test_what_is_the_same_at_every_call_is_not_called_another(
 def test_a_finding_is_right_only_if_all_it_decides_is_right() -> None:
     assert Finding("", {"a": True, "b": True}).right
     assert not Finding("", {"a": True, "b": False}).right
+
+
+def test_backpropagate_in_a_fixed_number_of_rounds_is_not_enough() -> None:
+    def rounds(order: Any, parents: Any, local: Any) -> Any:
+        gradient = dict.fromkeys(order, 0.0)
+        for _ in range(8):
+            fresh = {node: float(node == order[-1]) for node in order}
+            for node in order:
+                for parent, derivative in zip(parents[node], local[node], strict=True):
+                    fresh[parent] += gradient[node] * derivative
+            gradient = fresh
+        return gradient
+
+    report = examine(find("backpropagate"), rounds)
+    assert not report.facets["chains and trees"]
