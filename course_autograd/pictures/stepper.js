@@ -137,7 +137,9 @@
       paintWires(frame);
       paintNodes(frame);
       paintGradients(frame);
-      all("text.now").forEach((word) => word.before(boxAround(word)));
+      // All are measured before anything is put in: measuring again after each would take long.
+      const boxes = all("text.now").map((word) => [word, boxAround(word)]);
+      for (const [word, box] of boxes) word.before(box);
       bringIntoView();
     }
 
