@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from copy import deepcopy
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def _loss(exercise: OperationExercise, case: Case, rng: np.random.Generator) -> 
     leaves = [Tensor(array.round(2)) for array in case.arrays]
     for leaf, name in zip(leaves, exercise.names, strict=False):
         leaf.name = name
-    z = exercise.operation(*leaves, **case.options)
+    z = exercise.operation(*leaves, **deepcopy(dict(case.options)))  # rules may write into them
     loss = ops.mean_squared_error(z, rng.uniform(-1.0, 1.0, z.shape).round(2)[()])
     z.name, loss.name = "z", "L"
     loss.backward()
