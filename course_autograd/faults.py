@@ -18,15 +18,16 @@ import numpy as np
 from course_autograd.errors import CourseError
 from course_autograd.exercises import exercises
 from course_autograd.exercises.report import examine
-from course_autograd.graph import Message, Node, items, known_messages, trace
+from course_autograd.graph import Message, Node, follow, items, known_messages, trace
 from course_autograd.numeric import STEP, Array, Measurement
 from course_autograd.replay import Replay, forward
 from course_autograd.tensor import Tensor, run_rule
-from course_autograd.words import value_text
+from course_autograd.words import number_text, shape_text, value_text
 
 State = Literal["right", "wrong", "open"]
 
 MOST_ENTRIES = 2_500  # of an array that is measured entry by entry, where it is wrong
+WRITTEN_OUT = 6  # entries of an array that is shown whole
 SMALLEST = 1e-6  # a gradient that is smaller is measured as if it were of this size
 SINGLE = 1e-3  # how close a float32 gradient must be, relative to the largest entry
 SAME_VALUE = 1e-5  # how close a value must be to what the declared forward rule computes
@@ -118,6 +119,8 @@ def compare_gradients(root: Tensor) -> Comparison:
         judged[node.number] = measured
         if measured.state == "wrong" and fault is None:
             fault = _fault(node, measured, nodes, tensors, replay, known)
+    if fault is None:
+        fault = _fault_of_the_next_pass(nodes, tensors)
     return Comparison(tuple(nodes), judged, fault, known)
 
 
@@ -132,6 +135,12 @@ def _require_gradients(root: Tensor, nodes: Sequence[Node]) -> None:
         raise CourseError(
             f"compare: expected a scalar, got a tensor of shape {root.shape}. Compare the tensor "
             "on which you called backward()."
+        )
+    stopped = follow(root) if root.grad is not None else None
+    if stopped is not None and stopped.error is not None and stopped.stopped_at is not None:
+        raise CourseError(
+            f"compare: the backward pass stops at {nodes[stopped.stopped_at].label}. "
+            f"{stopped.error} Mend it, then call backward() again."
         )
     if root.grad is None:
         raise CourseError(
@@ -201,7 +210,7 @@ def _judge_scaled(
     if not certain.any():
         return Judged(number, "open", None, float("nan"))
     worst = float(np.max(np.abs(yours - measured)[certain]))
-    shown = np.where(certain, measured, yours) * size  # where slopes differ, yours may be one
+    shown = np.where(certain, measured, np.nan) * size  # at a kink there is not one slope
     state: State = "right" if worst <= tolerance else "wrong"
     return Judged(number, state, shown if shown.ndim else shown[()], worst / scale)
 
@@ -261,7 +270,8 @@ def _forward_fault(nodes: Sequence[Node], tensors: Sequence[Any]) -> Fault | Non
         if fits:
             continue
         for user in nodes:
-            if node.number in user.inputs and _writes_into_ctx(tensors[user.number]):
+            uses = user is node or node.number in user.inputs  # ctx may hold its own output
+            if uses and user.operation and _writes_into_ctx(tensors[user.number]):
                 what = (
                     f"The rule of {user.operation} writes into what ctx holds: after the backward "
                     f"pass the value of {node.label} is another. Make a new array instead."
@@ -288,11 +298,8 @@ def _fault(
     """Say where the first wrong gradient comes from."""
     opening = f"The first wrong gradient, seen from the output, is that of {node.label}"
     if judged.measured is not None:
-        opening += (
-            f": yours {value_text(node.grad, entries=6)}, measured "
-            f"{value_text(judged.measured, entries=6)}"
-        )
-    opening += ". Every gradient before it is right."
+        opening += f": {_side_by_side(node.grad, judged.measured, 'yours', 'measured')}"
+    opening += ". Nearer to the output no gradient is wrong."
     arrived = [message for message in known if message.receiver == node.number]
     for message in arrived:
         found = _wrong_message(message, nodes, tensors, replay)
@@ -305,6 +312,19 @@ def _fault(
         )
         return Fault(node.number, node.number, (opening, what))
     return Fault(node.number, None, (opening, _not_added_up(node, judged, arrived)))
+
+
+def _fault_of_the_next_pass(nodes: Sequence[Node], tensors: Sequence[Any]) -> Fault | None:
+    """Return a rule that spoils what the next backward pass needs; this one came out right."""
+    for node, tensor in zip(nodes, tensors, strict=True):
+        if node.operation and _writes_into_ctx(tensor):
+            what = (
+                f"The gradients are right this time. But the rule of {node.operation} writes into "
+                "what ctx holds: the next backward pass would begin with wrong numbers. Make a "
+                "copy first."
+            )
+            return Fault(node.number, node.number, (what,))
+    return None
 
 
 def _changes_what_it_is_given(tensor: Tensor, judged: Judged) -> bool:
@@ -360,13 +380,33 @@ def _wrong_message(
     judged = _judge(message.sender, weighted, replay.values[receiver], message.sent)
     if judged.state != "wrong":
         return ()
-    what = f"The rule of {operation} makes it wrong: to {nodes[message.receiver].label} it sends "
-    what += value_text(message.sent, entries=6)
-    if judged.measured is not None:
-        what += f", expected {value_text(judged.measured, entries=6)}"
+    what = f"The rule of {operation} makes it wrong. To {nodes[message.receiver].label}"
+    if nodes[message.sender].inputs.count(message.receiver) > 1:
+        what += f" (its input {message.position + 1})"
+    if judged.measured is None:
+        what += f" it sends {value_text(message.sent, entries=6)}"
+    else:
+        what += f", {_side_by_side(message.sent, judged.measured, 'it sends', 'expected')}"
     if message.local is not None:
         what += f" (the upstream gradient is {value_text(message.upstream)})"
     return (f"{what}.", *_named(operation))
+
+
+def _side_by_side(yours: Any, measured: Any, one: str, other: str) -> str:
+    """Return two gradients in words: small ones whole, of large ones the entry that differs most.
+
+    Examples
+    --------
+    >>> _side_by_side(np.float64(-4.0), np.float64(3.0), "yours", "measured")
+    'yours -4, measured 3'
+    """
+    if np.size(yours) <= WRITTEN_OUT or np.shape(yours) != np.shape(measured):
+        return f"{one} {value_text(yours, entries=6)}, {other} {value_text(measured, entries=6)}"
+    gaps = np.nan_to_num(np.abs(np.asarray(yours) - measured), nan=-1.0)
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(gaps)), gaps.shape))
+    place = ", ".join(map(str, index))
+    mine, right = number_text(np.asarray(yours)[index]), number_text(np.asarray(measured)[index])
+    return f"shape {shape_text(np.shape(yours))}, entry [{place}]: {one} {mine}, {other} {right}"
 
 
 def _named(operation: str) -> tuple[str, ...]:

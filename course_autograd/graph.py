@@ -495,8 +495,12 @@ def sentences(tensor: Tensor, decimals: int | None = None) -> list[str]:
         step = f"upstream {words(message.upstream)}"
         if message.local is None:
             step += " comes in, sent on: "
-        else:
+        elif np.isclose(product := message.upstream * message.local, message.sent, rtol=1e-4):
             step += f" × local {words(message.local)} = "
+        else:  # a rule that does not multiply with what comes in
+            step += (
+                f" × local {words(message.local)} would be {words(product)}, but the rule sends "
+            )
         ends = f"{nodes[message.sender].label} to {nodes[message.receiver].label}"
         found.append(f"{ends}: {step}{words(message.sent)}")
     return found

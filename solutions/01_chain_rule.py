@@ -25,7 +25,7 @@
 # `raise NotImplementedError()`. Below each stands a cell with `check(...)`: it tries your answer at
 # once and tells you what it saw. Something is wrong? Then it says where, and which mistake it looks like. If you
 # want more help, put `check(ops.mul, hint=2)` into a new cell: it explains the mistake; `hint=3` asks you a question, and `hint=4` says what to read
-# again. You may check as often as you like; only the last state counts. The grader runs the same checks with other
+# again. For many wrong rules, a small picture below shows where it goes wrong. You may check as often as you like; only the last state counts. The grader runs the same checks with other
 # numbers, and nothing else.
 #
 # **How to hand in.** Save the notebook, then hand in this one file under the same name. Do not
@@ -125,6 +125,7 @@ check("by_hand", by_hand)
 x, y, z = Tensor(-2.0, name="x"), Tensor(5.0, name="y"), Tensor(-4.0, name="z")
 q = x + y
 f = q * z
+q.name, f.name = "q", "f"
 draw(f)
 
 # %% [markdown]
@@ -557,7 +558,7 @@ if ready("numeric_gradient", globals()):
 
 # %% [markdown]
 # The picture tries many more steps, and shows a second way of measuring beside yours: the **forward difference**, which moves $x$ to one side only.
-# A large step sees the bend of the curve. A tiny step loses digits: $f(x+h)$ and $f(x-h)$ agree in nearly all of their 16
+# A large step sees the bend of the curve (truncation). A tiny step loses digits (rounding): $f(x+h)$ and $f(x-h)$ agree in nearly all of their 16
 # digits, and the difference keeps only what is left. The middle is best. `check` chooses its steps with this in mind.
 
 # %% [markdown]
@@ -723,8 +724,8 @@ draw(error)
 #
 # **1. Which probe would this wrong rule fail?** Below is a sum whose rule forgets the upstream gradient and returns ones.
 # The first test looks perfect. Change `factor` until the test shows the mistake. What does this tell you about a good test?
-# (`compare` measures every gradient of a graph, as you did in exercise 7. The first wrong one, seen from the output, gets a ✗ with the measured value;
-# all before it are right. So the rule that sent it is the wrong one. You can use `compare` on any graph of yours.)
+# (`compare` measures every gradient of a graph, as you did in exercise 7. Each wrong one gets a ✗ with the measured value; "(first)" marks the one nearest to
+# the output. The circle with two outlines sent it: its rule is wrong. No ✗ means that this test does not see the mistake. You can use `compare` on any graph of yours.)
 
 # %%
 @tensor_op

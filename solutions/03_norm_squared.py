@@ -465,7 +465,7 @@ check(ops.matmul)
 
 # %% [markdown]
 # **What you should see now:** `matmul: right.`, with four kinds of products, one for each row of the table. And now the graph of part 2 can walk back. Go through its steps: the values, and then, from the output to the inputs,
-# what comes into each operation and what it sends on. The last two steps hold your numbers of exercise 1. Each gradient appears below its line, marked with ∂.
+# what comes into each operation and what it sends on. The last step holds all your numbers of exercise 1. Below each line stands its gradient, marked with ∂; of a matrix you see the smallest and the largest entry.
 
 # %% role="shown" id="step-norm"
 W = Tensor([[1.0, 2.0], [3.0, -1.0]], name="W")

@@ -754,8 +754,9 @@ for size in (32, 22):
 # %% [markdown]
 # ### Is the whole network right?
 #
-# You have checked every rule on its own. Here they work together. `compare` moves each value of the graph a little up and down, measures what the loss does, and puts the measured
-# gradient beside yours. A ✓ below a gradient means that both agree. If one day a network of yours does not learn, ask this question first: the first ✗, seen from the loss, tells you which rule to look at.
+# You have checked every rule on its own. Here they work together. `compare` moves each value of the graph a little up and down, measures what the loss does, and compares these
+# slopes with your gradients. A ✓ below a gradient means that they agree. (W (2) is the second value with the name W: the weights of the second layer.) If one day a network of yours does not learn, ask this
+# question first: the first ✗, seen from the loss, is marked "(first)", and the rule to look at is the circle with two outlines, at the right end of this line.
 
 # %% role="shown" id="compare-network"
 if ready("relu softmax_cross_entropy", globals()):
@@ -936,7 +937,7 @@ if ready("relu softmax_cross_entropy train_step", globals()):
 
 # %% [markdown]
 # **4. What does a network see?** With two inputs only, you can look at everything it does: each region of the picture is a digit the network says, a ring marks a scan that lies in a wrong region. In assignment 2 one neuron
-# looked at the ink in the middle. Here a small network looks at the middle and at the bottom. Which two digits does it confuse, and why? Try fewer hidden neurons, or leave out `nn.ReLU()`.
+# looked at the ink in the middle. Here a small network looks at the middle and at the bottom. (Every fourth scan is drawn.) Which two digits does it confuse, and why? Try fewer hidden neurons, or leave out `nn.ReLU()`.
 
 # %%
 if ready("relu softmax_cross_entropy train_step", globals()):

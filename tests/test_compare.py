@@ -123,8 +123,8 @@ def test_the_rule_that_sends_something_wrong_is_named_and_marked(reference_rules
     compared = compare(sum_times_z())
     assert compared.sentences[:2] == (
         "The first wrong gradient, seen from the output, is that of z: yours -4, measured 3. "
-        "Every gradient before it is right.",
-        "The rule of mul makes it wrong: to z it sends -4, expected 3 (the upstream gradient is "
+        "Nearer to the output no gradient is wrong.",
+        "The rule of mul makes it wrong. To z, it sends -4, expected 3 (the upstream gradient is "
         "1).",
     )
     assert "order" in compared.sentences[2]
@@ -289,7 +289,7 @@ def test_a_notebook_gets_words_picture_and_table(reference_rules: None) -> None:
     assert "<script" not in page
     assert ElementTree.fromstring(compared.svg).tag == f"{SVG}svg"
     assert compared._repr_mimebundle_()["text/plain"] == repr(compared)
-    assert "z     input      -4     3         " in repr(compared)
+    assert "z     input      -4     3         ✗ wrong" in repr(compared)
 
 
 def test_it_can_be_drawn_into_a_figure(reference_rules: None) -> None:
@@ -369,3 +369,59 @@ def test_a_rule_that_stops_has_no_example(reference_rules: None) -> None:
     assert isinstance(exercise, OperationExercise)
     backward_of(ops.mul)(lambda ctx, grad_output: (grad_output,))  # noqa: ARG005
     assert compared_example(exercise) is None
+
+
+def test_what_a_rule_writes_into_ctx_is_said_also_where_this_pass_came_out_right(
+    reference_rules: None,
+) -> None:
+    def spoils(ctx: Any, grad_output: Any) -> Any:
+        probabilities, labels = ctx
+        probabilities[np.arange(len(labels)), labels] -= 1.0
+        return (probabilities * grad_output / len(labels),)
+
+    backward_of(ops.softmax_cross_entropy)(spoils)
+    scores = Tensor(np.random.default_rng(0).normal(size=(3, 4)), "scores")
+    loss = ops.softmax_cross_entropy(scores, labels=[0, 3, 1])
+    loss.backward()
+    compared = compare(loss)
+    assert blamed(compared) == "softmax_cross_entropy"
+    assert "right this time" in compared.sentences[0]
+
+
+def test_a_rule_that_overwrites_the_output_it_saved_is_blamed_and_not_forward(
+    reference_rules: None,
+) -> None:
+    def spoils(ctx: Any, grad_output: Any) -> Any:
+        (output,) = ctx
+        output *= grad_output
+        return (output,)
+
+    backward_of(ops.exp)(spoils)
+    x = Tensor([0.5, -1.0], "x")
+    loss = (ops.exp(x) * np.array([2.0, 3.0])).sum()
+    loss.backward()
+    compared = compare(loss)
+    assert blamed(compared) == "exp"
+    assert "writes into what ctx holds" in compared.sentences[0]
+
+
+def test_of_large_arrays_the_entry_that_differs_most_is_named(reference_rules: None) -> None:
+    def transposed(ctx: Any, grad_output: Any) -> Any:
+        x, y = ctx
+        return (grad_output @ y.T).T, x.T @ grad_output
+
+    backward_of(ops.matmul)(transposed)
+    rng = np.random.default_rng(0)
+    x, y = Tensor(rng.normal(size=(3, 3)), "x"), Tensor(rng.normal(size=(3, 3)), "y")
+    loss = ops.square(x @ y).sum()
+    loss.backward()
+    assert "shape (3, 3), entry [" in compare(loss).sentences[0]
+
+
+def test_a_pass_that_stopped_is_said(reference_rules: None) -> None:
+    backward_of(ops.mul)(lambda ctx, grad_output: grad_output)  # noqa: ARG005
+    f = (Tensor(1.0, "x") * 2.0) + 3.0
+    with pytest.raises(CourseError):
+        f.backward()
+    with pytest.raises(CourseError, match=r"compare: the backward pass stops at v\d.*Mend it"):
+        compare(f)

@@ -318,3 +318,12 @@ def test_a_rule_that_writes_into_ctx_changes_nothing_by_being_asked_again(
     backward_of(ops.square)(writes)
     graph.known_messages(z)
     assert x.value.tolist() == [1.0, 2.0]
+
+
+def test_a_rule_that_does_not_use_the_upstream_makes_no_false_equation() -> None:
+    backward_of(ops.mul)(lambda ctx, _: (ctx[1], ctx[0]))
+    f = (Tensor(3.0, "x") * 2.0) * -10.0
+    f.name = "f"
+    f.backward()
+    said = graph.sentences(f)
+    assert said[-1].endswith("upstream -10 × local 2 would be -20, but the rule sends 2")

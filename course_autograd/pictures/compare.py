@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_NODES = 80
-HEADER = ("node", "operation", "yours", "measured", "difference", "")
+HEADER = ("node", "operation", "yours", "measured", "")
 SIGNS = {"right": "✓", "wrong": "✗", "open": "?"}
 WORDS = {"right": "right", "wrong": "wrong", "open": "cannot be measured here"}
-NOTHING = "–"
+AGREES = "agrees along random directions"
 
 
 class Compared:
@@ -46,6 +46,8 @@ class Compared:
         All gradients as a table in text.
     """
 
+    introduction = ""  # a sentence before the others
+
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
         self.right = comparison.fault is None
@@ -53,23 +55,24 @@ class Compared:
         self.scene = _scene(comparison)
         self.alt = f"{' '.join(self.sentences)} {describe(comparison.nodes)}"
         self.svg = to_svg(self.scene, self.alt)
-        self.table = text_table([HEADER, *_rows(comparison)])
+        self.table = text_table([HEADER, *_rows(comparison)]) if comparison.judged else ""
 
     def _repr_html_(self) -> str:
-        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences)
+        sentences = [*([self.introduction] if self.introduction else []), *self.sentences]
+        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
         cells = [_row(row) for row in _rows(self.comparison)]
         head = "".join(f'<th scope="col">{name or "result"}</th>' for name in HEADER)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(cells)}</tbody></table>"
-        return (
-            f"{said}{picture_html(self.scene, self.svg, self.alt)}"
-            f"<details><summary>The gradients as a table</summary>{table}</details>"
-        )
+        shown = f"{said}{picture_html(self.scene, self.svg, self.alt)}"
+        if not self.comparison.judged:
+            return shown
+        return f"{shown}<details><summary>The gradients as a table</summary>{table}</details>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        return "\n".join([*self.sentences, "", self.table])
+        return "\n".join([*self.sentences, *(["", self.table] if self.table else [])])
 
 
 @overload
@@ -131,12 +134,13 @@ def _sentences(comparison: Comparison) -> tuple[str, ...]:
     if comparison.fault is not None:
         return comparison.fault.sentences
     judged = comparison.judged.values()
-    measured = [one for one in judged if one.state == "right"]
+    measured = sum(one.state == "right" for one in judged)
     open_ones = [comparison.nodes[one.number].label for one in judged if one.state == "open"]
-    worst = max((one.difference for one in measured if one.difference > 0.0), default=0.0)
     said = [
-        f"All {len(measured)} gradients that can be measured are right: none differs from the "
-        f"measured one by more than {max(worst, 1e-9):.0e} of its size."
+        f"All {measured} gradients that can be measured are right: each agrees with the measured "
+        "slopes."
+        if measured != 1
+        else "The one gradient that can be measured is right: it agrees with the measured slopes."
     ]
     if open_ones:
         said.append(
@@ -187,9 +191,10 @@ def _cells(node: Node, judged: Judged) -> tuple[str, ...]:
     return (
         node.label,
         node.kind,
-        value_text(node.grad, 6, entries=6),
-        value_text(judged.measured, 6, entries=6) if known else NOTHING,
-        f"{judged.difference:.1g}" if known else NOTHING,
+        value_text(node.grad, entries=6),
+        value_text(judged.measured, entries=6)
+        if known
+        else (AGREES if judged.state == "right" else "differs"),
         f"{SIGNS[judged.state]} {WORDS[judged.state]}",
     )
 

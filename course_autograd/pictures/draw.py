@@ -147,7 +147,7 @@ def picture_html(scene: Scene, svg: str, alt: str) -> str:
     picture = base64.b64encode(svg.encode("utf-8")).decode("ascii")
     wide, high = round(scene.width), round(scene.height)
     return (
-        '<div style="overflow-x: auto">'
+        '<div style="overflow-x: auto" tabindex="0" role="group" aria-label="Picture of the graph">'
         f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(alt)}" '
         f'width="{wide}" height="{high}" '
         f'style="max-width: 100%; min-width: {round(0.8 * wide)}px; height: auto"></div>'

@@ -16,6 +16,10 @@ from course_autograd.pictures.compare import Compared, compare
 from course_autograd.tensor import Tensor
 
 SEED, MOST_TRIED = 0, 6
+INTRODUCTION = (
+    "Your rule in a small graph, with other numbers: z = {call}, and L is the mean of "
+    "(z − target)². The circle MSE is the package's, and is right."
+)
 
 
 def compared_example(exercise: OperationExercise) -> Compared | None:
@@ -66,4 +70,9 @@ def show_example(exercise: OperationExercise) -> None:
     if compared is not None:
         from IPython.display import display  # only notebooks have it
 
+        compared.introduction = INTRODUCTION.format(call=_call(exercise))
         display(compared)  # type: ignore[no-untyped-call]
+
+
+def _call(exercise: OperationExercise) -> str:
+    return f"{exercise.name}({', '.join(exercise.names)})"

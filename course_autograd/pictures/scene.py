@@ -226,7 +226,9 @@ def compose(
     texts.extend(_marks(nodes, wires))
     legend = _legend(nodes, width_of)
     if remarks or marked:
-        legend.append("✓ ✗: compared with the measured gradient · thick outline: the rule at fault")
+        legend.append(
+            "✓ ✗: compared with the measured gradient · second outline, a ring: the rule at fault"
+        )
     for line, words in enumerate(legend):
         height = scene_height + 4 + 1.4 * SMALL * line
         texts.append(Text(-1, "legend", words, MARGIN, height, SMALL, FAINT))
