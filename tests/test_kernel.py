@@ -83,6 +83,8 @@ def test_a_failed_check_shows_the_rule_on_a_small_graph(run: Any) -> None:
     )
     (shown,) = [one for one in run(rule, "check(ops.mul)") if one.output_type == "display_data"]
     assert "The rule of mul makes it wrong" in shown.data["text/html"]
+    for kind in ("text/html", "text/plain"):
+        assert "Your rule in a small graph, with other numbers: z = mul(x, y)" in shown.data[kind]
     assert "<img " in shown.data["text/html"]
     assert "measured" in shown.data["text/plain"]
 

@@ -58,8 +58,7 @@ class Compared:
         self.table = text_table([HEADER, *_rows(comparison)]) if comparison.judged else ""
 
     def _repr_html_(self) -> str:
-        sentences = [*([self.introduction] if self.introduction else []), *self.sentences]
-        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self._said())
         cells = [_row(row) for row in _rows(self.comparison)]
         head = "".join(f'<th scope="col">{name or "result"}</th>' for name in HEADER)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(cells)}</tbody></table>"
@@ -72,7 +71,10 @@ class Compared:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        return "\n".join([*self.sentences, *(["", self.table] if self.table else [])])
+        return "\n".join([*self._said(), *(["", self.table] if self.table else [])])
+
+    def _said(self) -> tuple[str, ...]:
+        return (self.introduction, *self.sentences) if self.introduction else self.sentences
 
 
 @overload
@@ -88,8 +90,8 @@ def compare(tensor: Tensor, *, ax: Axes | None = None) -> Compared | Axes:
 
     Every node's gradient is measured: its value is moved a little up and down, and what depends on
     it is computed again. The first wrong gradient, seen from the output, is marked with ✗ and its
-    measured value; all before it are right. So the fault is in the rule that sent it, and the
-    operation of this rule has a second outline.
+    measured value; nearer to the output none is wrong. So the fault is in the rule that sent it,
+    and the operation of this rule has a second outline.
 
     Nothing is changed: your rules are asked again, with copies of the gradients.
 
