@@ -64,30 +64,43 @@ def computation_order(root: Tensor, leaves: list[Tensor] | None = None) -> list[
     return order
 
 
-def order_back(root: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the computed tensors from `root` upwards, each before its parents, and the leaves.
+def order_back(root: Tensor, earlier: dict[Tensor, Any]) -> list[Tensor]:
+    """Return the computed tensors from `root` upwards, each before its parents, ready for a pass.
 
-    Where no node is used twice, the order in which they are found will do.
+    Ready means without gradients: what an earlier pass left at inner nodes is stale and dropped,
+    what it left at leaves goes to `earlier`. Where no node is used twice, the order in which they
+    are found will do.
     """
-    order, leaves = [root], []
+    order = [root]
     found = set()
     kind = type(root)
     for node in order:  # which grows meanwhile
-        node.gradient = None  # what an earlier pass left at inner nodes is stale
+        node.gradient = None
         for parent in node.inputs:
             if type(parent) is kind or isinstance(parent, kind):
                 if parent.operation is None:
-                    leaves.append(parent)
+                    if parent.gradient is not None:
+                        earlier[parent] = parent.gradient
+                        parent.gradient = None
                 elif parent in found:
-                    leaves = []
-                    order = computation_order(root, leaves)[::-1]
-                    for one in order:
-                        one.gradient = None
-                    return order, leaves
+                    return _order_of_shared(root, earlier)
                 else:
                     found.add(parent)
                     order.append(parent)
-    return order, leaves
+    return order
+
+
+def _order_of_shared(root: Tensor, earlier: dict[Tensor, Any]) -> list[Tensor]:
+    """Do the same where nodes are used more than once."""
+    leaves: list[Tensor] = []
+    order = computation_order(root, leaves)[::-1]
+    for node in order:
+        node.gradient = None
+    for leaf in leaves:
+        if leaf.gradient is not None:
+            earlier[leaf] = leaf.gradient
+            leaf.gradient = None
+    return order
 
 
 def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> None:
@@ -99,16 +112,14 @@ def backpropagate(root: Tensor, upstream: Any, *, keep_inner: bool = True) -> No
     if root.operation is None:
         root.gradient = upstream if root.gradient is None else root.gradient + upstream
         return
-    order, leaves = order_back(root)
     earlier: dict[Tensor, Any] = {}  # gradients of an earlier pass, of the leaves that have one
-    for leaf in leaves:
-        if leaf.gradient is not None:
-            earlier[leaf] = leaf.gradient
-            leaf.gradient = None
+    order = order_back(root, earlier)
     root.gradient = upstream
     try:
         _visit(order, keep_inner)
     except BaseException:  # half a pass is none: leaves are as they were before it
+        leaves: list[Tensor] = []
+        computation_order(root, leaves)
         for leaf in leaves:
             leaf.gradient = earlier.get(leaf)
         raise
@@ -120,8 +131,8 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
     """Let every node, the output first, send its messages to the nodes it was computed from."""
     __tracebackhide__ = True
     for node in order:
-        grad_output, needs = node.gradient, node.needs
-        ctx = Context(node.saved)
+        grad_output, needs, saved = node.gradient, node.needs, node.saved
+        ctx = Context(saved)  # a fresh one, so that a second pass finds what forward saved
         ctx.needs = needs
         try:
             gradients = node.operation.backward(ctx, grad_output)
@@ -136,7 +147,7 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
         for parent in node.inputs:
             if needs[position]:
                 gradient, value, before = gradients[position], parent.value, parent.gradient
-                if type(gradient) is float64 and type(value) is float64:
+                if type(gradient) is float64 is type(value):
                     parent.gradient = gradient if before is None else before + gradient
                 else:
                     if (
@@ -154,7 +165,7 @@ def _visit(order: list[Tensor], keep_inner: bool) -> None:
                     elif type(gradient) is ndarray and (
                         gradient is grad_output
                         or gradient.base is not None
-                        or _held(gradient, gradients, node.saved)
+                        or _held(gradient, gradients, saved)
                     ):  # leaves own theirs: optimizers write into it
                         parent.gradient = gradient.copy()
                     else:
@@ -169,6 +180,8 @@ def _held(gradient: Any, gradients: Any, saved: tuple[Any, ...]) -> bool:
     for kept in saved:
         if gradient is kept:
             return True
+    if len(gradients) == 1:
+        return False
     holders = 0
     for other in gradients:
         if gradient is other:

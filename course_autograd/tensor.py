@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 # Looked up once per node of a graph, so by their shortest names.
 float64, ndarray = np.float64, np.ndarray
+ONE = float64(1.0)
 
 # Operators look their operation up here; `course_autograd.ops` fills the table, so that this
 # module never imports it.
@@ -243,14 +244,16 @@ class Tensor:
                 "backward: expected a tensor that depends on something with a gradient, got one "
                 "without a graph. Compute it from tensors, and outside of no_grad()."
             )
-        if self.value.shape != ():
+        value = self.value
+        if type(value) is not float64 and value.shape != ():
             raise NotScalarError(
                 "backward: expected a scalar (shape ()), got a tensor of shape "
-                f"{self.value.shape}. Reduce it to one number first, for example with .sum()."
+                f"{value.shape}. Reduce it to one number first, for example with .sum()."
             )
         if self.age != recording.steps:
             require_fresh(self)
-        backpropagate(self, self.value.dtype.type(1), keep_inner=keep_inner)
+        one = ONE if type(value) is float64 else value.dtype.type(1)
+        backpropagate(self, one, keep_inner=keep_inner)
 
     def get_graph_above(self) -> nx.DiGraph[Tensor]:
         """Return the graph of this tensor and all tensors it was computed from.
@@ -351,9 +354,7 @@ class Tensor:
 # --- building the graph --------------------------------------------------------------------
 
 
-def apply(  # noqa: PLR0915 - one and two inputs are spelled out
-    operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None
-) -> Tensor:
+def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None) -> Tensor:
     """Run an operation's forward rule on the values of `inputs` and return the new node."""
     __tracebackhide__ = True
     # One and two inputs are spelled out: loops and unpacking cost as much as all the rest.
@@ -369,8 +370,8 @@ def apply(  # noqa: PLR0915 - one and two inputs are spelled out
         if isinstance(y, Tensor):
             right, second = y.value, y.requires_grad
         else:
-            right, second = constant(operation.__name__, y), False
-            inputs = inputs[0], right
+            right, second = y if type(y) is float else constant(operation.__name__, y), False
+            inputs = x, right
         needs = PAIRS[first][second]
     elif count == 1 and isinstance(inputs[0], Tensor):
         left, needs = inputs[0].value, SINGLES[inputs[0].requires_grad]
@@ -378,14 +379,23 @@ def apply(  # noqa: PLR0915 - one and two inputs are spelled out
         count = 0
         values, needs, inputs = _taken(operation, inputs)
     ctx: list[Any] = []
-    forward = operation.forward
     try:
         if count == 2:
-            value = forward(ctx, left, right, **options) if options else forward(ctx, left, right)
+            value = (
+                operation.forward(ctx, left, right, **options)
+                if options
+                else operation.forward(ctx, left, right)
+            )
         elif count == 1:
-            value = forward(ctx, left, **options) if options else forward(ctx, left)
+            value = (
+                operation.forward(ctx, left, **options) if options else operation.forward(ctx, left)
+            )
         else:
-            value = forward(ctx, *values, **options) if options else forward(ctx, *values)
+            value = (
+                operation.forward(ctx, *values, **options)
+                if options
+                else operation.forward(ctx, *values)
+            )
     except Exception as error:
         _explain(error, operation, inputs)
         raise
@@ -397,7 +407,7 @@ def apply(  # noqa: PLR0915 - one and two inputs are spelled out
     node.value = value
     node.gradient = node.name = None
     node.age = recording.steps
-    if True in needs and recording.on:
+    if recording.on and True in needs:
         node.operation = operation
         node.requires_grad = True
         node.inputs = inputs
@@ -413,9 +423,8 @@ def apply(  # noqa: PLR0915 - one and two inputs are spelled out
 
 new_tensor = object.__new__
 # Nodes share their tuples of needs: there are few different ones, and many nodes.
-SINGLES = NOT_NEEDED, NEEDED = (False,), (True,)
+SINGLES = ((False,), (True,))
 PAIRS = (((False, False), (False, True)), ((True, False), (True, True)))
-SAME_NEEDS: dict[tuple[bool, ...], tuple[bool, ...]] = {}
 
 
 def _taken(
@@ -425,19 +434,18 @@ def _taken(
 
     That is the tensors as they are, and constants as numbers and arrays.
     """
-    values: list[Any] = []
-    needs: tuple[bool, ...] = ()
-    for position, given in enumerate(inputs):
+    values, needs = [], []
+    for given in inputs:
         if isinstance(given, Tensor):
             values.append(given.value)
-            needs += SINGLES[given.requires_grad]
+            needs.append(given.requires_grad)
         else:
             value = constant(operation.__name__, given)
-            values.append(value)
-            needs += NOT_NEEDED
             if value is not given:
-                inputs = (*inputs[:position], value, *inputs[position + 1 :])
-    return values, SAME_NEEDS.setdefault(needs, needs), inputs
+                inputs = (*inputs[: len(values)], value, *inputs[len(values) + 1 :])
+            values.append(value)
+            needs.append(False)
+    return values, tuple(needs), inputs
 
 
 def _explain(error: Exception, operation: Any, inputs: tuple[Any, ...]) -> None:
