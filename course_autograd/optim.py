@@ -20,6 +20,7 @@ from course_autograd.state import State, matching
 from course_autograd.tensor import Tensor, recording
 
 Array = npt.NDArray[Any]
+DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 CHUNK = 1 << 16  # entries that are moved at a time: half a megabyte, which stays near the processor
 
 
@@ -51,15 +52,27 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
         self.parameters = _distinct_leaves(type(self).__name__, parameters)
-        self.lr = _number(type(self).__name__, "lr", lr, above=0.0)
+        self.lr = lr
         self.steps = 0
         self._running: dict[str, list[Array]] = {
             name: [np.zeros(p.shape, p.dtype) for p in self.parameters] for name in self.averages
         }
-        self._averages = [list(one) for one in zip(*self._running.values(), strict=True)]
-        self._averages = self._averages or [[] for _ in self.parameters]
-        self._owned: list[Any] = [None] * len(self.parameters)
-        self._scratch: list[Any] = [None] * len(self.parameters)
+        # For each parameter: its value, if that is our array, room to compute in, its averages.
+        self._arrays: list[tuple[Any, Any, list[Array]]] = [
+            (None, None, [arrays[i] for arrays in self._running.values()])
+            for i in range(len(self.parameters))
+        ]
+
+    @property
+    def lr(self) -> float:
+        """Learning rate; may be set to another one between two steps."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self._lr = _number(type(self).__name__, "lr", lr, above=0.0)
+        # As arrays without axes, which NumPy takes faster than numbers: small networks feel it.
+        self._rates = {dtype: np.array(self._lr, dtype) for dtype in DTYPES}
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -75,12 +88,11 @@ class Optimizer:
             if gradient is None:
                 continue
             parameter.age = recording.steps
-            value = parameter.value
-            if value is not self._owned[position]:
-                value = self._own(position, parameter)
+            value, scratch, averages = self._arrays[position]
+            if parameter.value is not value:
+                value, scratch, averages = self._own(position, parameter)
             if type(gradient) is Rows and not self._moves_rows:
                 gradient = gradient.dense()  # every row has its averages
-            averages, scratch = self._averages[position], self._scratch[position]
             if value.size <= CHUNK or type(gradient) is Rows:
                 self._move(value, gradient, scratch, averages)
             else:
@@ -90,20 +102,21 @@ class Optimizer:
                     piece = value[rows]
                     kept = [one[rows] for one in averages]
                     self._move(piece, gradient[rows], scratch[: len(piece)], kept)
-            if parameter.value is not value:
-                parameter.value = value[()]  # a scalar: NumPy's cannot be changed in place
+            if not value.ndim:
+                parameter.value = value[()]  # NumPy's scalars cannot be changed in place
 
-    def _own(self, position: int, parameter: Tensor) -> Array:
-        """Return an array of our own with the value of `parameter`, and give it that array.
+    def _own(self, position: int, parameter: Tensor) -> tuple[Array, Array, list[Array]]:
+        """Give `parameter` an array of our own with its value; return it with what belongs to it.
 
-        A scalar is returned in an array without axes, and stays what it is.
+        The value of a scalar is returned in an array without axes, and the parameter keeps its own.
         """
         value: Array = np.array(parameter.value)
         height = max(1, CHUNK * len(value) // value.size) if value.size > CHUNK else None
-        self._scratch[position] = np.empty_like(value[:height] if height else value)
+        scratch = np.empty_like(value[:height] if height else value)
         if value.ndim:
-            self._owned[position] = parameter.value = value
-        return value
+            parameter.value = value
+        self._arrays[position] = value, scratch, self._arrays[position][2]
+        return self._arrays[position]
 
     _moves_rows = False  # whether `_move` takes a gradient that is kept as `Rows`
 
@@ -165,15 +178,16 @@ class SGD(Optimizer):
         super().__init__(parameters, lr)
 
     def _move(self, value: Array, gradient: Any, scratch: Array, averages: list[Array]) -> None:
+        rate = self._rates.get(value.dtype, self._lr)
         if averages:
             (velocity,) = averages
             velocity *= self.momentum
             velocity += gradient
             gradient = velocity
         elif type(gradient) is Rows:
-            gradient.subtract_from(value, self.lr)
+            gradient.subtract_from(value, rate)
             return
-        np.multiply(gradient, self.lr, scratch)
+        np.multiply(gradient, rate, scratch)
         value -= scratch
 
 

@@ -65,7 +65,7 @@ class Rows:
 
     __radd__ = __add__
 
-    def subtract_from(self, value: Array, factor: float) -> None:
+    def subtract_from(self, value: Array, factor: float | Array) -> None:
         """Subtract `factor` times these rows from `value`, in place."""
         np.subtract.at(value, self.rows, self.values * factor)
 
