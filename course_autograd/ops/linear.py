@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -52,7 +53,7 @@ class matmul(Operation):
         """Return x @ y; save [x, y]."""
         try:
             fits = 0 < x.ndim < 3 > y.ndim > 0
-            product = x @ y if fits else None
+            product = x.dot(y) if fits else None  # the same as @ here, in less time
         except (ValueError, AttributeError):  # sizes that do not meet, or a plain number
             fits = False
         if not fits:
@@ -92,11 +93,17 @@ class add_bias(Operation):
         return x + b
 
 
+@lru_cache(maxsize=64)
+def _ones(count: int, dtype: Any) -> Any:
+    """Return `count` ones: training asks for the same few lengths at every step."""
+    ones = np.ones(count, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
 def column_sums(matrix: Any) -> Any:
-    """Return the sums over the rows of a matrix: BLAS takes half the time of a reduction."""
-    ones = np.empty(len(matrix), matrix.dtype)
-    ones.fill(1)
-    return np.dot(ones, matrix)
+    """Return the sums over the first axis: BLAS takes a third of the time of a reduction."""
+    return _ones(len(matrix), matrix.dtype).dot(matrix)
 
 
 @tensor_op
@@ -119,7 +126,7 @@ class linear(Operation):
     def forward(ctx: list[Any], x: Any, W: Any, b: Any) -> Any:
         """Return x @ W + b; save [x, W]."""
         try:
-            output = np.dot(x, W)
+            output = x.dot(W)
             fits = x.ndim == 2 == W.ndim and b.shape == W.shape[1:]
         except (ValueError, AttributeError):  # sizes that do not meet, or a plain number
             fits = False
@@ -137,8 +144,8 @@ class linear(Operation):
         """Go back through the product; the bias was repeated for every row."""
         x, W = ctx
         return (
-            np.dot(grad_output, W.T) if ctx.needs[0] else None,
-            np.dot(x.T, grad_output) if ctx.needs[1] else None,
+            grad_output.dot(W.T) if ctx.needs[0] else None,
+            x.T.dot(grad_output) if ctx.needs[1] else None,
             column_sums(grad_output) if ctx.needs[2] else None,
         )
 

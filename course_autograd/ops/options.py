@@ -96,13 +96,15 @@ def checked_labels(name: str, scores: Any, labels: Any) -> Array:
     OptionError
         If a label is no integer or no column.
     """
-    shape = np.shape(scores)
+    shape = scores.shape if type(scores) is np.ndarray else np.shape(scores)
     if len(shape) != 2 or not shape[0]:
         raise ShapeError(
             f"{name}: expected scores of shape (N, C), one row per example, got shape {shape}. "
             "Give one example as one row: scores.reshape(1, -1)."
         )
-    array = checked_integers(name, "labels", labels)
+    array: Array = labels
+    if type(labels) is not np.ndarray or labels.dtype.kind != "i":
+        array = checked_integers(name, "labels", labels)
     if array.shape != shape[:1]:
         raise ShapeError(
             f"{name}: expected labels of shape {shape[:1]}, one integer per row of scores "

@@ -164,12 +164,13 @@ def repeated(count: int, size: int) -> Any:
 
 def checked_rows(name: str, table: Any, rows: Any) -> tuple[tuple[int, ...], Any]:
     """Return the table's shape, and `rows` as an array of integers from 0 to V - 1."""
-    shape = np.shape(table)
+    shape = table.shape if type(table) is np.ndarray else np.shape(table)
     if len(shape) != 2:
         raise ShapeError(
             f"{name}: expected a table of shape (V, D), one row per word, got shape {shape}."
         )
-    rows = checked_integers(name, "rows", rows)
+    if type(rows) is not np.ndarray or rows.dtype.kind != "i":
+        rows = checked_integers(name, "rows", rows)
     checked_range(name, "rows", rows, shape[0], "rows of the table")
     return shape, rows
 
@@ -198,7 +199,7 @@ class lookup(Operation):
         """Return the rows of the table; save [table.shape, rows]."""
         shape, rows = checked_rows("lookup", table, rows)
         ctx.extend((shape, rows))
-        return table[rows]
+        return table.take(rows, 0)
 
 
 @tensor_op
@@ -217,7 +218,7 @@ class embedding(Operation):
         """Return the rows of the table; save [table.shape, rows]."""
         shape, rows = checked_rows("embedding", table, rows)
         ctx.extend((shape, rows))
-        return table[rows]
+        return table.take(rows, 0)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Any) -> Any:
