@@ -33,10 +33,13 @@ def register() -> None:
         needs = ctx.needs
         if x.ndim == 1:  # a vector times a matrix
             return (
-                y @ grad_output if needs[0] else None,
-                np.multiply.outer(x, grad_output) if needs[1] else None,
+                y.dot(grad_output) if needs[0] else None,
+                x[:, None].dot(grad_output[None, :]) if needs[1] else None,
             )
-        return grad_output @ y.T if needs[0] else None, x.T @ grad_output if needs[1] else None
+        return (
+            grad_output.dot(y.T) if needs[0] else None,
+            x.T.dot(grad_output) if needs[1] else None,
+        )
 
     @backward_of(ops.tanh)
     def tanh_backward(ctx: Any, grad_output: Any) -> Any:
@@ -46,9 +49,9 @@ def register() -> None:
     @backward_of(ops.softmax_cross_entropy)
     def softmax_cross_entropy_backward(ctx: Any, grad_output: Any) -> Any:
         probabilities, labels = ctx
-        gradient = probabilities.copy()
-        gradient[np.arange(len(labels)), labels] -= 1.0
-        gradient *= grad_output / len(labels)
+        scale = grad_output / len(labels)
+        gradient = scale * probabilities
+        gradient[np.arange(len(labels)), labels] -= scale
         return (gradient,)
 
     @implements(ops.sigmoid)
