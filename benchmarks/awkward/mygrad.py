@@ -1,7 +1,7 @@
 """MyGrad, its guard against changes in place on, as it comes. It has no optimizer and no models.
 
-A graph is given back after one pass, and a gradient is forgotten when its tensor enters a new graph,
-both as documented: every pass starts anew.
+A graph is given back after one pass, and a gradient is forgotten when its tensor enters a new
+graph, both as documented: every pass starts anew.
 """
 
 from __future__ import annotations
