@@ -1,52 +1,216 @@
 """Graphs on which small engines are wrong or crash: the right answer here, or a clear error.
 
-The list is that of a library the lectures point to, as measured: gradients that are silently wrong,
-values that are, crashes, and the seven graphs on which adopting the first gradient without a copy
-goes wrong. Right gradients are written out as formulas, or measured.
+The catalogue in `benchmarks/awkward` has the graphs on which the lecture's library fails, and those
+on which aliased gradients go wrong; peers are put to the same catalogue by
+`python -m benchmarks.graphs`. Below it stands what our engine promises beyond it.
 """
 
 from __future__ import annotations
 
 import gc
-import weakref
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from autograder.course import ROOT
+from benchmarks.awkward.catalogue import GRAPHS, AwkwardGraph, exactly
+from benchmarks.awkward.framework import Answer, Framework, Graph, NotExpressible, measured
+from benchmarks.awkward.judge import Outcome, run, same
+from benchmarks.awkward.ours import FRAMEWORK as OURS
+from benchmarks.graphs import counts, dangerous
 from course_autograd import Tensor, nn, ops, optim
 from course_autograd.errors import CourseError
 from course_autograd.graph import trace
-from course_autograd.numeric import jacobian
 
 pytestmark = pytest.mark.usefixtures("reference_rules")
 
-Array = npt.NDArray[Any]
 RNG = np.random.default_rng(7)
 MATRIX, VECTOR = RNG.normal(size=(3, 3)), RNG.normal(size=3)
-ROWS, ROW, COLUMN = RNG.normal(size=(2, 3)), RNG.normal(size=3), RNG.normal(size=(2, 1))
-STACK = RNG.normal(size=(2, 3, 3))
+ROWS, ROW = RNG.normal(size=(2, 3)), RNG.normal(size=3)
 POSITIVE = np.abs(RNG.normal(size=3)) + 0.5
 
 
-def measured(graph: Callable[..., Any], *values: Any) -> tuple[Array, ...]:
-    """The gradients of the sum of a graph's value, measured on plain values."""
+# --- the catalogue -------------------------------------------------------------------------------
 
-    def total(_ctx: Any, *given: Any) -> Any:
-        result = graph(*(Tensor(one) for one in given))
-        return np.sum(result.value)
-
-    return jacobian(total, values).vjp(np.ones(()))
+ANSWERED = [graph for graph in GRAPHS if not graph.refused]
+REFUSED = [graph for graph in GRAPHS if graph.refused]
 
 
-def backward(graph: Callable[..., Any], *values: Any) -> tuple[Any, ...]:
-    """The gradients by the backward pass."""
-    leaves = [Tensor(one) for one in values]
-    result = graph(*leaves)
-    (result if result.shape == () else ops.sum(result)).backward()
-    return tuple(one.grad for one in leaves)
+def name_of(graph: AwkwardGraph) -> str:
+    return graph.name
+
+
+@pytest.mark.parametrize("graph", ANSWERED, ids=name_of)
+def test_our_answer_is_the_right_one_without_a_warning(graph: AwkwardGraph) -> None:
+    assert run(graph, OURS) == Outcome("right")
+
+
+@pytest.mark.parametrize("graph", REFUSED, ids=name_of)
+def test_we_refuse_in_words_of_our_own(graph: AwkwardGraph) -> None:
+    with pytest.raises(CourseError, match=graph.refused):
+        graph.program(OURS)
+
+
+@pytest.mark.parametrize("graph", GRAPHS, ids=name_of)
+def test_an_answer_that_is_a_little_off_is_not_taken_for_right(graph: AwkwardGraph) -> None:
+    if graph.right is None:
+        return
+    right = tuple(np.asarray(one) for one in graph.right())
+    assert same(right, right, types=graph.types)
+    for position, one in enumerate(right):
+        off = (one + 0.001, np.stack([one, one]), np.full(one.shape, np.nan), None)
+        for wrong in off:
+            found = (*right[:position], wrong, *right[position + 1 :])
+            assert not same(found, right)
+
+
+def test_it_holds_61_graphs_of_edugrad_and_7_of_aliasing() -> None:
+    assert Counter(graph.source for graph in GRAPHS) == {
+        "named": 49,
+        "neighbour": 12,
+        "aliasing": 7,
+    }
+    assert Counter(graph.edugrad for graph in GRAPHS if graph.source == "named") == {
+        "wrong gradient": 11,
+        "wrong value": 11,
+        "crash": 27,
+    }
+    assert all(graph.edugrad for graph in GRAPHS if graph.source == "neighbour")
+    assert len({graph.name for graph in GRAPHS}) == len(GRAPHS)
+
+
+def test_the_catalogue_needs_no_framework() -> None:
+    """So that nobody's own derivatives are what it takes for right."""
+    source = (
+        "import sys, benchmarks.awkward.judge as _\n"
+        "frameworks = {'course_autograd', 'edugrad', 'micrograd', 'mygrad', 'autograd', 'torch'}\n"
+        "print(*frameworks & set(sys.modules))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.split() == []
+
+
+def test_measured_gradients_are_those_of_pencil_and_paper() -> None:
+    def graph(x: Any, W: Any) -> Any:
+        return (x @ W) * 2 + (x**3).sum()  # the sum counts once for each of the columns
+
+    x, W = np.array([1.0, -2.0]), np.array([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]])
+    value, of_x, of_W = measured(graph, (x, W))
+    np.testing.assert_allclose(value, 2 * x @ W - 7.0, rtol=1e-12)
+    np.testing.assert_allclose(of_x, 2 * W.sum(axis=1) + 3 * 3 * x**2, rtol=1e-9)
+    np.testing.assert_allclose(of_W, 2 * np.outer(x, np.ones(3)), rtol=1e-9)
+
+
+# --- how answers are judged ----------------------------------------------------------------------
+
+
+class Pretender(Framework):
+    """A framework that does what a test wants."""
+
+    name = "pretender"
+
+    def __init__(self, act: Callable[[], Answer]) -> None:
+        self.act = act
+
+
+def pretend(act: Callable[[], Answer]) -> Outcome:
+    """What comes of a graph whose right answer is 2, and which a framework answers so."""
+    return run(GRAPH, Pretender(act))
+
+
+GRAPH = AwkwardGraph("two", "named", "crash", lambda f: f.act(), exactly(2.0), alone=(1.0,))  # type: ignore[attr-defined]
+
+
+def warns() -> Answer:
+    np.log(np.zeros(1))
+    return (3.0,)
+
+
+def lacks() -> Answer:
+    raise NotExpressible("numbers")
+
+
+def test_right_and_wrong_answers_are_told_apart() -> None:
+    assert pretend(lambda: (2.0,)) == Outcome("right")
+    assert pretend(lambda: (3.0,)) == Outcome("wrong", "3.")
+    assert pretend(lambda: (3.0,)).silent
+    assert pretend(lambda: (None,)) == Outcome("wrong", "no gradient")
+    assert pretend(lambda: (2.0, 2.0)).kind == "wrong"
+
+
+def test_who_warns_is_not_silent() -> None:
+    outcome = pretend(warns)
+    assert outcome.kind == "wrong"
+    assert outcome.warned == "divide by zero encountered in log"
+    assert not outcome.silent
+
+
+def test_errors_and_what_a_framework_lacks_end_here() -> None:
+    assert pretend(lambda: (1 / 0,)) == Outcome("error", "ZeroDivisionError: division by zero")
+    assert pretend(lacks) == Outcome("not expressible", "pretender does not offer numbers")
+
+
+def test_a_framework_may_start_anew_at_every_pass_where_it_says_so() -> None:
+    framework = Pretender(lambda: (1.0,))
+    assert run(GRAPH, framework).kind == "wrong"
+    framework.starts_anew = True
+    assert run(GRAPH, framework).kind == "right"
+
+
+def test_without_a_right_number_every_number_is_wrong() -> None:
+    graph = AwkwardGraph("none", "named", "crash", lambda _: (2.0,), None)
+    assert run(graph, Framework()).kind == "wrong"
+
+
+def test_the_type_counts_where_it_is_the_point() -> None:
+    single = np.ones(2, np.float32)
+    assert not same((single.astype(np.float64),), (single,), types=True)
+    assert same((single.astype(np.float64),), (single,))
+
+
+def test_what_hangs_or_dies_is_an_answer_and_disturbs_nobody() -> None:
+    source = """
+import dataclasses, os
+from benchmarks.awkward.catalogue import GRAPHS
+from benchmarks.awkward.framework import Framework
+from benchmarks.graphs import isolated
+
+def hang(_):
+    while True:
+        pass
+
+for program in (hang, lambda _: os._exit(7)):
+    graph = dataclasses.replace(GRAPHS[0], program=program)
+    print(isolated(graph, Framework(), 5.0 if program is not hang else 0.05).said)
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.splitlines() == [
+        "no answer within 0.05 s",
+        "the process ended with code 7",
+    ]
+
+
+def test_the_tables_count_and_name_what_is_wrong_without_a_word() -> None:
+    right = [Outcome("right")] * len(GRAPHS)
+    peer = [Outcome("wrong"), Outcome("wrong", warned="beware"), Outcome("error"), *right[3:]]
+    results = {"ours": right, "peer": peer}
+    assert counts(results)[2:] == [
+        f"| ours | {len(GRAPHS)} | 0 | 0 | 0 | 0 |",
+        f"| peer | {len(GRAPHS) - 3} | 2 | 1 | 1 | 0 |",
+    ]
+    assert dangerous(results)[2:] == [f"| 1 | {GRAPHS[0].name} |  | **wrong** |"]
+
+
+# --- next to the catalogue: formulas ---------------------------------------------------------
 
 
 def of_one(h: Any, c: Any) -> Any:
@@ -54,98 +218,29 @@ def of_one(h: Any, c: Any) -> Any:
     return h * h + h + c
 
 
-# --- operators and shapes that crash elsewhere, or broadcast a number into a matrix --------------
-
-GRAPHS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
-    "2 x": (lambda x: 2 * x, (1.5,)),
-    "x y": (lambda x, y: x * y, (1.5, -2.0)),
-    "x / y": (lambda x, y: x / y, (1.5, -2.0)),
-    "-x": (lambda x: -x, (1.5,)),
-    "x @ y": (lambda x, y: x @ y, (VECTOR, POSITIVE)),
-    "x + 1": (lambda x: x + 1, (1.5,)),
-    "1 + x": (lambda x: 1 + x, (1.5,)),
-    "1 - x": (lambda x: 1 - x, (1.5,)),
-    "1 / x": (lambda x: 1 / x, (1.5,)),
-    "x + an array": (lambda x: x + ROW, (VECTOR,)),
-    "an array + x": (lambda x: ROW + x, (VECTOR,)),
-    "an array * x": (lambda x: ROW * x, (VECTOR,)),
-    "a matrix @ x": (lambda x: MATRIX @ x, (VECTOR,)),
+FORMULAS: dict[str, tuple[Graph, tuple[Any, ...]]] = {
     "x ** 3": (lambda x: x**3, (VECTOR,)),
     "x ** -1": (lambda x: x**-1, (POSITIVE,)),
     "x ** 0 at 0": (lambda x: x**0, (np.array([0.0, 2.0]),)),
     "x ** 1 at 0": (lambda x: x**1, (np.array([0.0, 2.0]),)),
     "x ** 2 at 0": (lambda x: x**2, (np.array([0.0, -2.0]),)),
-    "(2, 3) + (3,)": (lambda x, y: x + y, (ROWS, ROW)),
-    "(2, 3) + ()": (lambda x, y: x + y, (ROWS, 0.5)),
-    "(2, 1) + (1, 3)": (lambda x, y: x + y, (COLUMN, ROW[None])),
-    "(2, 3) * (2, 1)": (lambda x, y: x * y, (ROWS, COLUMN)),
-    "W (3, 3) @ x (3,)": (lambda x, y: x @ y, (MATRIX, VECTOR)),
-    "x (3,) @ W (3, 3)": (lambda x, y: x @ y, (VECTOR, MATRIX)),
-    "W (2, 3) @ x (3,)": (lambda x, y: x @ y, (ROWS, VECTOR)),
-    "a sum along an axis": (lambda x: ops.sum(x, axis=1) ** 2, (ROWS,)),
-    "a mean along an axis": (lambda x: ops.mean(x, axis=0) ** 2, (ROWS,)),
-    "a sum that keeps axes": (lambda x: x * ops.sum(x, axis=1, keepdims=True), (ROWS,)),
-    # Adopting the first gradient without a copy goes wrong on these.
-    "x + x": (lambda x: x + x, (1.5,)),
-    "(a + b) + a": (lambda a, b: (a + b) + a, (VECTOR, ROW)),
-    "a + (a + b)": (lambda a, b: a + (a + b), (VECTOR, ROW)),
+    "a sum that keeps axes": (lambda x: x * x.sum(axis=1, keepdims=True), (ROWS,)),
     "a + b of one array": (lambda a, b: a + b, (VECTOR, VECTOR)),
     "h h + h + c": (lambda x, c: (x * 2) * (x * 2) + (x * 2) + c, (VECTOR, ROW)),
-    "a diamond": (lambda x: (x**2) * (x + x**2), (1.5,)),
     "h h + h + c, one h": (lambda x, c: of_one(x * 2, c), (VECTOR, ROW)),
+    # A number must not be broadcast into the gradient of the matrix.
+    "(W x) x": (lambda W, x: (W @ x) @ x, (MATRIX, VECTOR)),
+    "(x W) x": (lambda W, x: (x @ W) @ x, (MATRIX, VECTOR)),
 }
 
 
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", FORMULAS)
 def test_the_gradients_are_the_measured_ones(name: str) -> None:
-    graph, values = GRAPHS[name]
-    found, truth = backward(graph, *values), measured(graph, *values)
-    for gradient, wanted, value in zip(found, truth, values, strict=True):
-        assert np.shape(gradient) == np.shape(value)
-        np.testing.assert_allclose(gradient, wanted, rtol=1e-7, atol=1e-7)
-
-
-@pytest.mark.parametrize("other", [STACK, MATRIX])
-def test_batches_of_matrices_are_refused_in_words(other: Array) -> None:
-    with pytest.raises(CourseError, match="expected matrices or vectors"):
-        Tensor(STACK) @ Tensor(other)
+    graph, values = FORMULAS[name]
+    assert same(OURS.differentiate(graph, values), measured(graph, values))
 
 
 # --- passes one after the other ------------------------------------------------------------------
-
-
-def test_backward_twice_doubles_the_gradient() -> None:
-    x = Tensor(3.0)
-    y = (x * x) * x
-    y.backward()
-    y.backward()
-    assert x.grad == 2 * 27.0
-
-
-def test_backward_again_after_forgetting_the_leaf_gives_the_gradient_once() -> None:
-    x = Tensor(3.0)
-    y = (x * x) * x
-    y.backward()
-    x.grad = None
-    y.backward()
-    assert x.grad == 27.0
-
-
-def test_two_losses_that_share_an_inner_node_add_up() -> None:
-    x = Tensor(3.0)
-    shared = x * x
-    (shared * 2).backward()
-    (shared * 5).backward()
-    assert x.grad == 2 * 6.0 + 5 * 6.0
-
-
-def test_backward_from_an_inner_number_first_leaves_the_loss_right() -> None:
-    x = Tensor(3.0)
-    inner = x * x
-    loss = inner * 2
-    inner.backward()
-    loss.backward()
-    assert x.grad == 6.0 + 12.0
 
 
 def test_a_gradient_that_was_kept_stays_as_it_was() -> None:
@@ -201,19 +296,12 @@ def test_two_layers_that_share_a_weight_add_up_and_are_moved_once() -> None:
     tied = nn.Parameter(MATRIX)
     value = np.array(MATRIX)
     ops.sum((Tensor(ROWS, requires_grad=False) @ tied) @ tied).backward()
-    (wanted,) = measured(lambda W: (Tensor(ROWS, requires_grad=False) @ W) @ W, MATRIX)
+    _, wanted = measured(lambda W: (ROWS @ W) @ W, [MATRIX])
     np.testing.assert_allclose(tied.grad, wanted, rtol=1e-7, atol=1e-7)
     model = nn.Module()
     model.first = model.second = tied  # type: ignore[attr-defined]
     optim.SGD(model.parameters(), lr=0.5).step()
     np.testing.assert_allclose(tied.value, value - 0.5 * wanted, rtol=1e-7, atol=1e-7)
-
-
-def test_tied_weights_are_moved_once() -> None:
-    tied = nn.Parameter(np.array([2.0]))
-    ops.sum(tied * tied).backward()
-    optim.SGD([tied, tied], lr=0.25).step()
-    np.testing.assert_array_equal(tied.value, [1.0])
 
 
 # --- values and types ----------------------------------------------------------------------------
@@ -229,47 +317,24 @@ def test_truth_values_are_numbers() -> None:
     np.testing.assert_array_equal((1 - Tensor(np.array([True, False]))).value, [0.0, 1.0])
 
 
-def test_lists_are_added_not_joined() -> None:
-    np.testing.assert_array_equal((Tensor([1.0, 2.0]) + Tensor([3.0, 4.0])).value, [4.0, 6.0])
-
-
 @pytest.mark.parametrize("exponent", [-1, 0, 2])
 def test_integers_can_be_raised_to_any_power(exponent: int) -> None:
-    (gradient,) = backward(lambda x: x**exponent, np.array([1, 2]))
+    _, gradient = OURS.differentiate(lambda x: x**exponent, [np.array([1, 2])])
     wanted = exponent * np.array([1.0, 2.0]) ** (exponent - 1)
     np.testing.assert_allclose(gradient, wanted)
 
 
 def test_float32_gives_float32_gradients() -> None:
-    (gradient,) = backward(lambda x: 2 * x * x + 1, VECTOR.astype(np.float32))
+    _, gradient = OURS.differentiate(lambda x: 2 * x * x + 1, [VECTOR.astype(np.float32)])
     assert gradient.dtype == np.float32
 
 
-def test_integers_can_be_trained() -> None:
-    w = nn.Parameter(np.array([4]))
-    ops.sum(w * w).backward()
-    optim.SGD([w], lr=0.125).step()
-    np.testing.assert_array_equal(w.value, [3.0])
-
-
-def test_a_tensor_as_an_exponent_says_what_to_write() -> None:
-    with pytest.raises(CourseError, match="exponent to be a constant number"):
-        Tensor(2.0) ** Tensor(3.0)
-    with pytest.raises(CourseError, match=r"ops\.exp"):
-        2 ** Tensor(3.0)
-
-
 def test_what_it_says_to_write_is_right() -> None:
-    (gradient,) = backward(lambda x: ops.exp(x * np.log(2)), 3.0)
+    _, gradient = OURS.differentiate(lambda x: ops.exp(x * np.log(2)), [3.0])
     assert gradient == pytest.approx(8.0 * np.log(2.0))
 
 
 # --- losses, models, optimizers ------------------------------------------------------------------
-
-
-def test_a_column_beside_a_row_is_refused() -> None:
-    with pytest.raises(CourseError, match=r"\(4, 1\)"):
-        ops.mean_squared_error(Tensor(np.ones((4, 1))), np.ones(4))
 
 
 def test_a_loss_with_an_axis_says_what_to_do() -> None:
@@ -279,25 +344,6 @@ def test_a_loss_with_an_axis_says_what_to_do() -> None:
     assert x.grad is None
     (x * x).sum().backward()
     np.testing.assert_array_equal(x.grad, [6.0])
-
-
-def test_parameters_from_a_generator_are_trained() -> None:
-    w = nn.Parameter(np.array([2.0]))
-    optimizer = optim.SGD((one for one in [w]), lr=0.25)
-    for wanted in (1.0, 0.5):
-        optimizer.zero_grad()
-        ops.sum(w * w).backward()
-        optimizer.step()
-        np.testing.assert_array_equal(w.value, [wanted])
-
-
-def test_training_does_not_write_into_the_array_that_was_given() -> None:
-    given = np.array([2.0])
-    one, other = nn.Parameter(given), nn.Parameter(given)
-    ops.sum(one * one).backward()
-    optim.SGD([one], lr=0.25).step()
-    np.testing.assert_array_equal(given, [2.0])
-    np.testing.assert_array_equal(other.value, [2.0])
 
 
 class Layers(nn.Module):
@@ -325,33 +371,7 @@ def test_a_layer_that_was_taken_away_has_no_parameters_left() -> None:
     assert list(model.parameters()) == []
 
 
-def test_a_part_that_was_set_to_none_has_no_parameters_left() -> None:
-    model = nn.Module()
-    model.head = nn.Linear(2, 3, rng=RNG)  # type: ignore[attr-defined]
-    assert len(model.parameters()) == 2
-    model.head = None  # type: ignore[attr-defined]
-    assert model.parameters() == []
-
-
-def test_a_number_is_not_broadcast_into_the_gradient_of_a_matrix() -> None:
-    """The dot product of a vector with itself through a square matrix, on both sides."""
-    for graph in (lambda W, x: (W @ x) @ x, lambda W, x: (x @ W) @ x):
-        found, truth = backward(graph, MATRIX, VECTOR), measured(graph, MATRIX, VECTOR)
-        for gradient, wanted in zip(found, truth, strict=True):
-            assert gradient.shape == wanted.shape
-            np.testing.assert_allclose(gradient, wanted, rtol=1e-7, atol=1e-7)
-
-
 # --- large graphs --------------------------------------------------------------------------------
-
-
-def test_a_chain_of_2000_operations_differentiates() -> None:
-    x = Tensor(1.0)
-    y = x
-    for _ in range(2000):
-        y = y + 1
-    y.backward()
-    assert x.grad == 1.0
 
 
 def test_the_graph_above_a_chain_of_2000_operations_can_be_had() -> None:
@@ -359,19 +379,6 @@ def test_the_graph_above_a_chain_of_2000_operations_can_be_had() -> None:
     for _ in range(2000):
         y = y * 1.0
     assert len(trace(y)) >= 2001
-
-
-def test_a_graph_that_nobody_holds_is_gone_without_the_garbage_collector() -> None:
-    gc.disable()
-    try:
-        x = Tensor(2.0)
-        y = x * x
-        inner = weakref.ref(y)
-        (y + 1).backward()
-        del y
-        assert inner() is None
-    finally:
-        gc.enable()
 
 
 def test_training_leaves_no_object_behind_without_the_garbage_collector() -> None:
