@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from course_autograd import data, graph, nn, ops, optim
 from course_autograd.graph import tell
 from course_autograd.operation import Operation, tensor_op
+from course_autograd.recording import no_grad
 from course_autograd.registering import backward_of, implements, reset_rules
-from course_autograd.tensor import Tensor, no_grad
+from course_autograd.tensor import Tensor
 
 if TYPE_CHECKING:
     from course_autograd.checking import check, progress, ready

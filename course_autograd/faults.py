@@ -21,7 +21,8 @@ from course_autograd.exercises.report import examine
 from course_autograd.graph import Message, Node, follow, items, known_messages, trace
 from course_autograd.numeric import STEP, Array, Measurement
 from course_autograd.replay import Replay, forward
-from course_autograd.tensor import Tensor, run_rule
+from course_autograd.rule import run_rule
+from course_autograd.tensor import Tensor
 from course_autograd.words import number_text, shape_text, value_text
 
 State = Literal["right", "wrong", "open"]

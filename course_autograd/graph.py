@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from course_autograd.backward import conformed, run_rule
 from course_autograd.errors import CourseError
 from course_autograd.rows import Rows
+from course_autograd.rule import conformed, run_rule
 from course_autograd.tensor import Tensor
 from course_autograd.words import number_text, one_line, options_text, text_table, value_text
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from course_autograd.domain import Domain
-from course_autograd.errors import CourseError, UndoneExerciseError
+from course_autograd.errors import CourseError
+from course_autograd.explaining import missing_rule
 from course_autograd.tensor import Tensor, apply
 
 OperationClass = TypeVar("OperationClass", bound="type[Operation]")
@@ -156,17 +157,10 @@ def tensor_op(operation: OperationClass) -> OperationClass:
 
 def _missing_rule(operation: type[Operation]) -> Rule:
     """Return a backward rule that says what is missing, and where it is to be written."""
-    name, assignment = operation.__name__, operation.exercise
 
     def backward(ctx: Any, grad_output: Any) -> Any:  # noqa: ARG001 - the API's names
         """Say that this backward rule is still to be written."""
         __tracebackhide__ = True
-        if assignment is None:
-            raise NotImplementedError(f"{name} has no backward rule. Give the class a backward.")
-        decorator = f"@implements(ops.{name})" if operation.whole else f"@backward_of(ops.{name})"
-        raise UndoneExerciseError(
-            f"{name} has no backward rule yet: it is the exercise '{name}' of assignment "
-            f"{assignment}. Write it in a cell under {decorator}, run that cell, and try again."
-        )
+        missing_rule(operation)
 
     return backward

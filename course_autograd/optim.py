@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from course_autograd.recording import recording
 from course_autograd.rows import Rows
 from course_autograd.state import State, matching
-from course_autograd.tensor import Tensor, recording
+from course_autograd.tensor import Tensor
 
 Array = npt.NDArray[Any]
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))

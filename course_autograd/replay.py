@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_autograd.tensor import Tensor, computation_order
+from course_autograd.backward import computation_order
+from course_autograd.tensor import Tensor
 
 
 class Replay:

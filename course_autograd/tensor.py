@@ -6,70 +6,28 @@ the operation, its inputs, and what the forward rule saved; nothing else is need
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from course_autograd.backward import (
-    Context,
-    backpropagate,
-    computation_order,
-    note,
-    require_fresh,
-    require_written,
-    run_rule,
-)
-from course_autograd.errors import NoGraphError, NotScalarError, OptionError, ShapeError
+from course_autograd import arraylike
+from course_autograd.arraylike import ArrayLike
+from course_autograd.backward import backpropagate, require_fresh, tensors_above
+from course_autograd.errors import NoGraphError, NotScalarError
+from course_autograd.explaining import explain_forward
+from course_autograd.recording import recording
 from course_autograd.rows import Rows
 from course_autograd.values import as_value, constant, output
 
 if TYPE_CHECKING:
     import networkx as nx
 
-Array = npt.NDArray[Any]
 # Looked up once per node of a graph, so by their shortest names.
 float64, ndarray = np.float64, np.ndarray
 ONE = float64(1.0)
 
-# Operators look their operation up here; `course_autograd.ops` fills the table, so that this
-# module never imports it.
-OPERATORS: dict[str, Any] = {}
 
-
-class _Recording:
-    """Whether operations record the graph (see `no_grad`); how often optimizers have stepped."""
-
-    __slots__ = ("on", "steps")
-
-    def __init__(self) -> None:
-        self.on = True
-        self.steps = 0
-
-
-recording = _Recording()
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Compute values only: inside this block no graph is built and nothing is saved.
-
-    Examples
-    --------
-    >>> with no_grad():
-    ...     accuracy = evaluate(model)
-    """
-    before = recording.on
-    recording.on = False
-    try:
-        yield
-    finally:
-        recording.on = before
-
-
-class Tensor:
+class Tensor(ArrayLike):
     """A node of the computation graph: a value, and after a backward pass its gradient.
 
     Parameters
@@ -103,7 +61,6 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__",
         "age",
         "gradient",
         "inputs",
@@ -115,19 +72,6 @@ class Tensor:
         "saved",
         "value",
     )
-    # NumPy must leave `array * tensor` to our reflected operators.
-    __array_ufunc__ = None
-
-    value: Any
-    age: int
-    gradient: Any
-    inputs: tuple[Any, ...]
-    needs: tuple[bool, ...]
-    operation: Any
-    options: dict[str, Any] | None
-    saved: tuple[Any, ...]
-    requires_grad: bool
-    name: str | None
 
     def __init__(
         self, value: object, name: str | None = None, *, requires_grad: bool = True
@@ -135,12 +79,13 @@ class Tensor:
         if isinstance(value, Tensor):
             value = value.value
         self.value = float64(value) if type(value) is float else as_value(value)
-        self.gradient = None
+        self.gradient: Any = None
         self.age = 0
-        self.inputs = self.needs = ()
-        self.operation = None
-        self.options = None
-        self.saved = ()
+        self.inputs: tuple[Any, ...] = ()
+        self.needs: tuple[bool, ...] = ()
+        self.operation: Any = None
+        self.options: dict[str, Any] | None = None
+        self.saved: tuple[Any, ...] = ()
         self.requires_grad = requires_grad
         self.name = name
 
@@ -159,48 +104,6 @@ class Tensor:
     @grad.setter
     def grad(self, gradient: Any) -> None:
         self.gradient = gradient
-
-    # --- shape and looks -------------------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the value."""
-        shape: tuple[int, ...] = self.value.shape
-        return shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes of the value."""
-        return len(self.value.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of entries of the value."""
-        return int(self.value.size)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Element type of the value: float64 or float32."""
-        dtype: np.dtype[Any] = self.value.dtype
-        return dtype
-
-    def item(self) -> float:
-        """Return the value of a one-element tensor as a Python float."""
-        return float(self.value.item())
-
-    def __len__(self) -> int:
-        return len(self.value)
-
-    def __repr__(self) -> str:
-        made = f", operation={self.operation.__name__}" if self.operation is not None else ""
-        named = f", name={self.name!r}" if self.name else ""
-        return f"Tensor({np.array2string(np.asarray(self.value), precision=6)}{named}{made})"
-
-    def __bool__(self) -> bool:
-        return bool(self.value)
-
-    def __float__(self) -> float:
-        return self.item()
 
     # --- the backward pass -----------------------------------------------------------------
 
@@ -264,101 +167,23 @@ class Tensor:
         import networkx  # slow to import, and only needed here
 
         graph: nx.DiGraph[Tensor] = networkx.DiGraph()
-        graph.add_node(self)
-        seen, stack = {self}, [self]
-        while stack:
-            node = stack.pop()
-            for parent in node.parents:
-                graph.add_edge(parent, node)
-                if parent not in seen:
-                    seen.add(parent)
-                    stack.append(parent)
+        for node in tensors_above(self):
+            graph.add_node(node)
+            graph.add_edges_from((parent, node) for parent in node.parents)
         return graph
-
-    # --- operators, looked up in OPERATORS --------------------------------------------------
-
-    def __add__(self, other: object) -> Tensor:
-        return apply(OPERATORS["add"], (self, other))
-
-    def __radd__(self, other: object) -> Tensor:
-        return apply(OPERATORS["add"], (other, self))
-
-    def __sub__(self, other: object) -> Tensor:
-        return apply(OPERATORS["subtract"], (self, other))
-
-    def __rsub__(self, other: object) -> Tensor:
-        return apply(OPERATORS["subtract"], (other, self))
-
-    def __mul__(self, other: object) -> Tensor:
-        return apply(OPERATORS["mul"], (self, other))
-
-    def __rmul__(self, other: object) -> Tensor:
-        return apply(OPERATORS["mul"], (other, self))
-
-    def __truediv__(self, other: object) -> Tensor:
-        return apply(OPERATORS["divide"], (self, other))
-
-    def __rtruediv__(self, other: object) -> Tensor:
-        return apply(OPERATORS["divide"], (other, self))
-
-    def __matmul__(self, other: object) -> Tensor:
-        return apply(OPERATORS["matmul"], (self, other))
-
-    def __rmatmul__(self, other: object) -> Tensor:
-        return apply(OPERATORS["matmul"], (other, self))
-
-    def __neg__(self) -> Tensor:
-        return apply(OPERATORS["negate"], (self,))
-
-    def __pow__(self, exponent: float) -> Tensor:
-        if type(exponent) in (int, float) and exponent == 0:
-            return self * 0.0 + 1.0  # the power rule would give 0 x^-1, which is no number at 0
-        return apply(OPERATORS["power"], (self,), {"exponent": exponent})
-
-    def __rpow__(self, base: object) -> NoReturn:
-        raise OptionError(
-            f"power: expected a tensor to the power of a constant, got {type(base).__name__} ** "
-            "Tensor. Write ops.exp(x * np.log(base))."
-        )
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return apply(OPERATORS["getitem"], (self,), {"index": index})
-
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-        """Sum over `axis` (all axes by default)."""
-        return apply(OPERATORS["sum"], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-        """Arithmetic mean over `axis` (all axes by default)."""
-        return apply(OPERATORS["mean"], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def max(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """Largest entry along `axis` (of all by default)."""
-        return apply(OPERATORS["max"], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
-        """Return the same entries in another shape."""
-        whole = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        return apply(OPERATORS["reshape"], (self,), {"shape": whole})
-
-    def transpose(self, axes: tuple[int, ...] | None = None) -> Tensor:
-        """Permute the axes (reverse them by default)."""
-        return apply(OPERATORS["transpose"], (self,), {"axes": axes})
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802 - NumPy's name
-        """The transpose."""
-        return apply(OPERATORS["transpose"], (self,), {"axes": None})
 
 
 # --- building the graph --------------------------------------------------------------------
 
 
-def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None) -> Tensor:
+def apply(  # noqa: PLR0915 - one and two inputs are spelled out
+    operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | None = None
+) -> Tensor:
     """Run an operation's forward rule on the values of `inputs` and return the new node."""
     __tracebackhide__ = True
     # One and two inputs are spelled out: loops and unpacking cost as much as all the rest.
     needs: tuple[bool, ...]
+    forward = operation.forward
     count = len(inputs)
     if count == 2:
         x, y = inputs
@@ -381,23 +206,13 @@ def apply(operation: Any, inputs: tuple[Any, ...], options: dict[str, Any] | Non
     ctx: list[Any] = []
     try:
         if count == 2:
-            value = (
-                operation.forward(ctx, left, right, **options)
-                if options
-                else operation.forward(ctx, left, right)
-            )
+            value = forward(ctx, left, right, **options) if options else forward(ctx, left, right)
         elif count == 1:
-            value = (
-                operation.forward(ctx, left, **options) if options else operation.forward(ctx, left)
-            )
+            value = forward(ctx, left, **options) if options else forward(ctx, left)
         else:
-            value = (
-                operation.forward(ctx, *values, **options)
-                if options
-                else operation.forward(ctx, *values)
-            )
+            value = forward(ctx, *values, **options) if options else forward(ctx, *values)
     except Exception as error:
-        _explain(error, operation, inputs)
+        explain_forward(error, operation, _taken(operation, inputs)[0])
         raise
     if type(value) is not float64 and (
         type(value) is not ndarray or value.dtype.kind != "f" or not value.ndim
@@ -448,34 +263,4 @@ def _taken(
     return values, tuple(needs), inputs
 
 
-def _explain(error: Exception, operation: Any, inputs: tuple[Any, ...]) -> None:
-    """Say in our words what went wrong in a forward rule, or add to the error which rule it was."""
-    shapes = [np.shape(value) for value in _taken(operation, inputs)[0]]
-    if operation.broadcasts:
-        _require_broadcast(operation.__name__, shapes)
-    require_written(error, operation)
-    note(error, "forward", operation, "inputs", shapes)
-
-
-def _require_broadcast(name: str, shapes: list[tuple[int, ...]]) -> None:
-    """Say it in our words when the shapes of an elementwise operation do not broadcast."""
-    try:
-        np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise ShapeError(
-            f"{name}: expected shapes that broadcast (sizes equal or 1, counted from the last "
-            f"axis), got {' and '.join(map(str, shapes))}. Reshape or transpose one of them."
-        ) from None
-
-
-__all__ = [
-    "OPERATORS",
-    "Context",
-    "Tensor",
-    "apply",
-    "backpropagate",
-    "computation_order",
-    "no_grad",
-    "recording",
-    "run_rule",
-]
+arraylike.apply = apply

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from course_autograd import Tensor, ops
-from course_autograd.tensor import backpropagate
+from course_autograd.backward import backpropagate
 
 OPERATIONS = ops.all_operations()
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from course_autograd import Operation, Tensor, backward_of, ops, tensor_op
+from course_autograd.backward import backpropagate
 from course_autograd.contract import conform, unbroadcast
 from course_autograd.errors import CourseError, GradientContractError
-from course_autograd.tensor import backpropagate
 
 VECTOR, MATRIX = np.array([1.0, 2.0, 3.0]), np.ones((2, 3))
 

@@ -240,7 +240,7 @@ def test_the_package_has_no_rules_where_answers_are_tried(judge, submission):
     """divide would give mul away: x * y = x / (1 / y)."""
     borrowed = rule(
         "x, y = Tensor(ctx[0]), Tensor(ctx[1])\n"
-        "from course_autograd.tensor import backpropagate\n"
+        "from course_autograd.backward import backpropagate\n"
         "backpropagate(x / (1.0 / y), grad_output)\n"
         "return x.grad, y.grad"
     )

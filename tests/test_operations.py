@@ -27,7 +27,7 @@ from course_autograd.errors import (
     ValueTypeError,
 )
 from course_autograd.operation import Operation
-from course_autograd.tensor import run_rule
+from course_autograd.rule import run_rule
 
 pytestmark = pytest.mark.usefixtures("reference_rules")
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rules import OPERATIONS, assert_same, engine_vjp
 
 from course_autograd import Tensor, ops
+from course_autograd.backward import backpropagate
 from course_autograd.contract import unbroadcast
-from course_autograd.tensor import backpropagate
 
 pytestmark = pytest.mark.usefixtures("reference_rules")
 law = settings(

@@ -30,7 +30,7 @@ from course_autograd.exercises import find
 from course_autograd.exercises.operation_exercise import OperationExercise
 from course_autograd.numeric import Array, jacobian
 from course_autograd.operation import Operation
-from course_autograd.tensor import run_rule
+from course_autograd.rule import run_rule
 
 Compare: TypeAlias = Callable[[Array, Array], bool]
 SEED = 231

@@ -41,7 +41,7 @@ from course_autograd.numeric import (
 )
 from course_autograd.operation import Operation
 from course_autograd.ops import all_operations
-from course_autograd.tensor import run_rule
+from course_autograd.rule import run_rule
 
 SEEDS = 100
 PAGE = COURSE.root / "docs" / "tolerances.md"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from course_autograd.backward import backpropagate
 from course_autograd.contract import conform
 from course_autograd.domain import signs
 from course_autograd.errors import GradientContractError
@@ -55,8 +56,9 @@ from course_autograd.numeric import (
 )
 from course_autograd.operation import Operation
 from course_autograd.registering import replaced_operations
+from course_autograd.rule import run_rule
 from course_autograd.symptoms import from_error, from_flags
-from course_autograd.tensor import Tensor, apply, backpropagate, run_rule
+from course_autograd.tensor import Tensor, apply
 
 SEEDS = 3
 FORWARD = "forward"

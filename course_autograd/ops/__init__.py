@@ -2,6 +2,7 @@
 
 import sys
 
+from course_autograd.arraylike import OPERATORS
 from course_autograd.operation import Operation
 from course_autograd.ops.arithmetic import (
     add,
@@ -33,7 +34,6 @@ from course_autograd.ops.shaping import (
     reshape,
     transpose,
 )
-from course_autograd.tensor import OPERATORS
 
 OPERATORS.update(
     add=add,

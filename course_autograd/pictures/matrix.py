@@ -18,7 +18,8 @@ from course_autograd.operation import Operation
 from course_autograd.pictures.described import Array, axes_for, count_text, finished, numbers
 from course_autograd.pictures.marks import BLUE, FAINT, GRID, INK, VERMILION
 from course_autograd.pictures.show import Picture
-from course_autograd.tensor import Tensor, no_grad
+from course_autograd.recording import no_grad
+from course_autograd.tensor import Tensor
 from course_autograd.words import number_text, range_text, shape_text
 
 if TYPE_CHECKING:

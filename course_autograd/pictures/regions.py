@@ -21,7 +21,8 @@ from course_autograd.pictures.marks import (
     MOST_CLASSES,
 )
 from course_autograd.pictures.show import Picture
-from course_autograd.tensor import Tensor, no_grad
+from course_autograd.recording import no_grad
+from course_autograd.tensor import Tensor
 from course_autograd.words import number_text, shape_text
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from course_autograd.errors import OptionError, ShapeError, ValueTypeError
 from course_autograd.pictures.described import Array, axes_for, calm, count_text, finished, numbers
 from course_autograd.pictures.marks import BLUE, FAINT, INK, VERMILION
 from course_autograd.pictures.show import Picture
-from course_autograd.tensor import Tensor, no_grad
+from course_autograd.recording import no_grad
+from course_autograd.tensor import Tensor
 from course_autograd.words import number_text, shape_text
 
 if TYPE_CHECKING:
