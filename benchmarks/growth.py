@@ -256,7 +256,7 @@ def main() -> None:
     nodes(10**5 if quick else 10**6)
     training(1_000 if quick else 10_000, (64, 32, 10), 32)
     if not quick:
-        training(30, (2048, 2048, 2048, 2048), 256)
+        training(30, (2048, 2048, 2048), 256)
     numeric(3 if quick else 9)
     pictures(3 if quick else 15)
     imports(5 if quick else 15)
