@@ -76,9 +76,10 @@ class Tensor(ArrayLike):
     def __init__(
         self, value: object, name: str | None = None, *, requires_grad: bool = True
     ) -> None:
-        if isinstance(value, Tensor):
-            value = value.value
-        self.value = float64(value) if type(value) is float else as_value(value)
+        if type(value) is float:
+            self.value: Any = float64(value)
+        else:
+            self.value = as_value(value.value if isinstance(value, Tensor) else value)
         self.gradient: Any = None
         self.age = 0
         self.inputs: tuple[Any, ...] = ()

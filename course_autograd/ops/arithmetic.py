@@ -76,7 +76,7 @@ class mul(Operation):
     @staticmethod
     def forward(ctx: list[Any], x: Any, y: Any) -> Any:
         """Return x * y; save [x, y]."""
-        ctx.extend((x, y))
+        ctx += x, y
         return x * y
 
 
@@ -92,7 +92,7 @@ class divide(Operation):
     def forward(ctx: list[Any], x: Any, y: Any) -> Any:
         """Return z = x / y; save [y, z]."""
         quotient = x / y
-        ctx.extend((y, quotient))
+        ctx += y, quotient
         return quotient
 
     @staticmethod
@@ -177,7 +177,7 @@ class power(Operation):
                 f"power: expected the exponent to be a constant number, got {describe(exponent)}. "
                 "It gets no gradient; write x ** 3 or ops.power(x, exponent=3)."
             )
-        ctx.extend((x, exponent))
+        ctx += x, exponent
         if exponent == 3:
             return x * x * x  # NumPy's power is a hundred times slower here
         return x**exponent
@@ -210,5 +210,5 @@ class maximum(Operation):
     @staticmethod
     def forward(ctx: list[Any], x: Any, y: Any) -> Any:
         """Return the larger of x and y; save [x, y]."""
-        ctx.extend((x, y))
+        ctx += x, y
         return np.maximum(x, y)

@@ -79,7 +79,7 @@ class softmax(Operation):
         axis = single_axis("softmax", x, axis)
         _, output = exponentials(x, axis)
         output /= np.add.reduce(output, axis=axis, keepdims=True)
-        ctx.extend((output, axis))
+        ctx += output, axis
         return output
 
     @staticmethod
@@ -105,7 +105,7 @@ class log_softmax(Operation):
         axis = single_axis("log_softmax", x, axis)
         scores, powers = exponentials(x, axis)
         output = scores - np.log(np.add.reduce(powers, axis=axis, keepdims=True))
-        ctx.extend((output, axis))
+        ctx += output, axis
         return output
 
     @staticmethod
@@ -168,7 +168,7 @@ class hinge(Operation):
         rows = np.arange(len(labels))
         margins = np.maximum(scores - scores[rows, labels][:, None] + 1.0, 0.0)
         margins[rows, labels] = 0.0
-        ctx.extend((margins, labels))
+        ctx += margins, labels
         return np.add.reduce(margins, axis=None) / len(labels)
 
 

@@ -61,7 +61,7 @@ class sum(Operation):
         shape = np.shape(x)
         if axis is not None:
             checked_axes("sum", axis, len(shape))
-        ctx.extend((shape, axis, keepdims))
+        ctx += shape, axis, keepdims
         return total(x, axis=axis, keepdims=keepdims)
 
 
@@ -81,7 +81,7 @@ class mean(Operation):
         axes = checked_axes("mean", axis, len(shape))
         require_entries("mean", shape, axes)
         count = int(np.prod([shape[one] for one in axes]))
-        ctx.extend((shape, kept_shape(shape, axes), count))
+        ctx += shape, kept_shape(shape, axes), count
         return total(x, axis=axis, keepdims=keepdims) / count
 
     @staticmethod
@@ -125,7 +125,7 @@ class max(Operation):
         axes = checked_axes("max", axis, len(shape))
         require_entries("max", shape, axes)
         kept = np.maximum.reduce(x, axis=axes, keepdims=True)
-        ctx.extend((x, kept, axes))
+        ctx += x, kept, axes
         return kept if keepdims else np.squeeze(kept, axis=axes)
 
     @staticmethod

@@ -198,7 +198,7 @@ class lookup(Operation):
     def forward(ctx: list[Any], table: Any, *, rows: Any) -> Any:
         """Return the rows of the table; save [table.shape, rows]."""
         shape, rows = checked_rows("lookup", table, rows)
-        ctx.extend((shape, rows))
+        ctx += shape, rows
         return table.take(rows, 0)
 
 
@@ -217,7 +217,7 @@ class embedding(Operation):
     def forward(ctx: list[Any], table: Any, *, rows: Any) -> Any:
         """Return the rows of the table; save [table.shape, rows]."""
         shape, rows = checked_rows("embedding", table, rows)
-        ctx.extend((shape, rows))
+        ctx += shape, rows
         return table.take(rows, 0)
 
     @staticmethod
@@ -261,7 +261,7 @@ class concatenate(Operation):
                 f"concatenate: expected shapes that differ along axis {axis} only, got "
                 f"{', '.join(map(str, shapes))}."
             )
-        ctx.extend((axis, [shape[axis] for shape in shapes]))
+        ctx += axis, [shape[axis] for shape in shapes]
         return np.concatenate(parts, axis=axis)
 
     @staticmethod
