@@ -219,6 +219,29 @@ def test_settings_out_of_range_are_refused(make: Any, message: str) -> None:
         make([Tensor(1.0)])
 
 
+@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.longdouble])
+def test_the_learning_rate_may_change_between_two_steps(which: int, dtype: Any) -> None:
+    def moved(*rates: float) -> Any:
+        w = Tensor(np.array([1.0, -2.0], dtype))
+        optimizer = every_optimizer([w])[which]
+        for lr in rates:
+            optimizer.lr = lr
+            w.grad = np.array([0.5, 4.0], dtype)
+            before = w.value.copy()
+            optimizer.step()
+        return before - w.value
+
+    assert moved(0.1, 0.05) == pytest.approx(moved(0.1, 0.1) / 2.0, rel=1e-5)
+
+
+def test_a_learning_rate_out_of_range_is_refused_also_later_and_the_old_one_stays() -> None:
+    optimizer = optim.SGD([Tensor(1.0)], lr=0.1)
+    with pytest.raises(ValueError, match=r"SGD: expected lr to be a number above 0, got -1"):
+        optimizer.lr = -1
+    assert optimizer.lr == 0.1
+
+
 def test_a_setting_that_is_no_number_is_refused() -> None:
     with pytest.raises(TypeError, match="lr to be a number above 0, got 'fast'"):
         optim.SGD([Tensor(1.0)], lr="fast")  # type: ignore[arg-type]
