@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rounds = args.rounds or (7 if args.quick else 15)
     if rounds < 1 or args.threads < 1:
         parser.error("--rounds and --threads are positive numbers.")
+    load = os.getloadavg()[0]
     states: dict[str, list[Measured]] = {}
     missing: set[str] = set()
     try:
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DisagreementError as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 1
-    facts = machine(args.threads, rounds)
+    facts = machine(args.threads, rounds, load)
     print(report.markdown(states, facts, judged=args.threads == 1))
     if args.json:
         args.json.write_text(report.as_json(states, facts), encoding="utf-8")
@@ -106,13 +107,14 @@ def run(
             worker.close()
 
 
-def machine(threads: int, rounds: int) -> dict[str, str]:
-    """Return what the figures depend on."""
+def machine(threads: int, rounds: int, load: float) -> dict[str, str]:
+    """Return what the figures depend on; `load` is that of the machine before it all began."""
     core = os.environ.get("OPENBLAS_CORETYPE")
     return {
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load before": f"{load:.1f}",
         "OPENBLAS_CORETYPE": core if core else "not set",
         "threads": f"{threads} ({'processor' if threads == 1 else 'wall'} time)",
         "rounds": f"{rounds}, medians of the ratios in each round",
