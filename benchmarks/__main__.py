@@ -18,7 +18,7 @@ from tqdm import tqdm
 from benchmarks import report
 from benchmarks.contestants import NAMES
 from benchmarks.rounds import DisagreementError, Measured, measure
-from benchmarks.worker import Worker
+from benchmarks.worker import Worker, can_keep_heap
 from benchmarks.workloads import Workload, all_workloads
 
 SECONDS, QUICK_SECONDS = 0.1, 0.02  # of each contestant in each round
@@ -47,38 +47,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rounds = args.rounds or (7 if args.quick else 15)
     if rounds < 1 or args.threads < 1:
         parser.error("--rounds and --threads are positive numbers.")
-    states = {}
+    load = os.getloadavg()[0]
+    states: dict[str, list[Measured]] = {}
+    missing: set[str] = set()
     try:
         for state, kept in (("default heap", False), ("kept heap", True)):
             own = [work for work in works if not kept or work.kind in BOTH_HEAPS]
-            if own:
-                states[state] = run(own, kept, rounds, args)
+            if kept and not can_keep_heap():
+                print("kept heap left out: this C library is not glibc", file=sys.stderr)
+            elif own:
+                states[state] = run(own, kept, rounds, args, missing)
     except DisagreementError as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 1
-    facts = machine(args.threads, rounds)
-    print(report.markdown(states, facts))
+    facts = machine(args.threads, rounds, load)
+    print(report.markdown(states, facts, judged=args.threads == 1))
     if args.json:
         args.json.write_text(report.as_json(states, facts), encoding="utf-8")
     if args.plot:
         report.plot(states, args.plot)
     if args.compare:
-        print(report.compare(states, args.compare))
+        print(report.compare(states, facts, args.compare))
     return 0
 
 
 def run(
-    works: Sequence[Workload], kept: bool, rounds: int, args: argparse.Namespace
+    works: Sequence[Workload], kept: bool, rounds: int, args: argparse.Namespace, missing: set[str]
 ) -> list[Measured]:
-    """Measure the workloads with all contestants there are, in one state of the heap."""
+    """Measure the workloads with all contestants there are, in one state of the heap.
+
+    Who turns out to be `missing` is named once, and added there.
+    """
     workers = []
+    clock = "cpu" if args.threads == 1 else "wall"
     try:
         for name in NAMES:
+            if name in missing:
+                continue
             try:
-                clock = "cpu" if args.threads == 1 else "wall"
                 workers.append(Worker(name, kept=kept, threads=args.threads, clock=clock))
             except ModuleNotFoundError as error:
                 print(f"left out: {error}", file=sys.stderr)
+                missing.add(name)
         results = []
         with tqdm(works, desc="kept heap" if kept else "default heap", mininterval=1.0) as bar:
             for work in bar:
@@ -89,7 +99,6 @@ def run(
                         workers,
                         rounds=rounds,
                         seconds=QUICK_SECONDS if args.quick else SECONDS,
-                        tick=lambda: None,
                     )
                 )
         return results
@@ -98,13 +107,14 @@ def run(
             worker.close()
 
 
-def machine(threads: int, rounds: int) -> dict[str, str]:
-    """Return what the figures depend on."""
+def machine(threads: int, rounds: int, load: float) -> dict[str, str]:
+    """Return what the figures depend on; `load` is that of the machine before it all began."""
     core = os.environ.get("OPENBLAS_CORETYPE")
     return {
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load before": f"{load:.1f}",
         "OPENBLAS_CORETYPE": core if core else "not set",
         "threads": f"{threads} ({'processor' if threads == 1 else 'wall'} time)",
         "rounds": f"{rounds}, medians of the ratios in each round",

@@ -14,8 +14,8 @@ from benchmarks.targets import TARGETS, outcome
 States = Mapping[str, Sequence[Measured]]  # "default heap" or "kept heap" -> workloads
 
 
-def markdown(states: States, machine: Mapping[str, str]) -> str:
-    """Return the tables: times and ratios by workload, then the targets."""
+def markdown(states: States, machine: Mapping[str, str], *, judged: bool = True) -> str:
+    """Return the tables: times and ratios by workload, then the targets if they are `judged`."""
     lines = [*(f"- {what}: {value}" for what, value in machine.items()), ""]
     for state, results in states.items():
         shown = [n for n in NAMES if any(n in one.seconds for one in results)]
@@ -30,6 +30,9 @@ def markdown(states: States, machine: Mapping[str, str]) -> str:
             )
         lines.append("")
     lines += ["Ratios are our time divided by the contestant's: below 1 we are faster.", ""]
+    if not judged:
+        lines.append("Targets are stated for one thread: they are not judged here.")
+        return "\n".join(lines) + "\n"
     lines += ["| target | workload | against | limit | seen | |", "|---|---|---|---|---|---|"]
     for target in TARGETS:
         for one in states.get("kept heap" if target.kept else "default heap", ()):
@@ -60,10 +63,11 @@ def as_json(states: States, machine: Mapping[str, str]) -> str:
     return json.dumps({"machine": dict(machine), "states": found}, indent=1) + "\n"
 
 
-def compare(states: States, earlier: Path) -> str:
+def compare(states: States, machine: Mapping[str, str], earlier: Path) -> str:
     """Return, for each workload, how our ratio to the others has changed since an earlier run.
 
-    Ratios are compared, not times: those change with the machine and with the hour.
+    Ratios are compared, not times: those change with the machine and with the hour. What else
+    was different then is said first.
 
     Raises
     ------
@@ -71,12 +75,19 @@ def compare(states: States, earlier: Path) -> str:
         If the file was not written by ``--json``.
     """
     try:
-        known: Mapping[str, Any] = json.loads(earlier.read_text(encoding="utf-8"))["states"]
+        read: Mapping[str, Any] = json.loads(earlier.read_text(encoding="utf-8"))
+        known, then_machine = read["states"], read["machine"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"--compare: expected a file written by --json, {earlier} is none ({error})."
         ) from error
-    lines = ["| heap | workload | against | before | now | change |", "|---|---|---|---|---|---|"]
+    lines = [
+        f"- {what}: {then_machine.get(what)} before, {now} now"
+        for what, now in machine.items()
+        if then_machine.get(what) != now
+    ]
+    lines += [""] * bool(lines)
+    lines += ["| heap | workload | against | before | now | change |", "|---|---|---|---|---|---|"]
     for state, results in states.items():
         for one in results:
             then = known.get(state, {}).get(one.work.name)
@@ -102,8 +113,9 @@ def plot(states: States, path: Path) -> None:
     others = [name for name in NAMES if name != "ours"]
     figure = Figure(figsize=(8, 0.32 * len(results) + 1.4), layout="constrained")
     axes = figure.add_subplot()
-    marks = ("o", "s", "^", "v", "D", "P", "X")
-    for name, mark, color in zip(others, marks, mpl.colormaps["tab10"].colors, strict=False):  # type: ignore[attr-defined]
+    marks = ("o", "s", "^", "v", "D", "P", "X", "*", "p")
+    colors = mpl.colormaps["tab10"].colors[: len(marks)]  # type: ignore[attr-defined]
+    for name, mark, color in zip(others, marks, colors, strict=True):
         found = [(one.ratio(name), row) for row, one in enumerate(results) if name in one.seconds]
         if found:
             axes.scatter(*zip(*found, strict=True), marker=mark, color=color, label=name, s=28)

@@ -6,6 +6,7 @@ over the pipe is outside of what is timed.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import multiprocessing
@@ -23,14 +24,27 @@ from benchmarks.contestants import Steps
 from benchmarks.workloads import Workload
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, ALWAYS = -1, -3, 1 << 30
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# The last two are the pool of jax, by its older and its newer name. The flags of XLA that are said
+# to do the same leave a second core at work.
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NPROC",
+    "PJRT_NPROC",
+)
+
+
+def can_keep_heap() -> bool:
+    """Return whether this C library can be told: glibc can."""
+    return hasattr(ctypes.CDLL(None), "mallopt")
 
 
 def keep_heap() -> None:
     """Tell glibc to keep memory that is freed, instead of giving it back at every step."""
     libc = ctypes.CDLL(None)
     if not (libc.mallopt(M_TRIM_THRESHOLD, ALWAYS) and libc.mallopt(M_MMAP_THRESHOLD, ALWAYS)):
-        raise OSError("mallopt failed: this is not glibc.")
+        raise OSError("mallopt: expected glibc to accept both thresholds, it refused one.")
 
 
 def serve(pipe: Connection, name: str, kept: bool, clock: str) -> None:
@@ -39,7 +53,7 @@ def serve(pipe: Connection, name: str, kept: bool, clock: str) -> None:
         keep_heap()
     try:
         module = importlib.import_module(f"benchmarks.contestants.{name}")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         pipe.send(f"{name} is not installed: {error}")
         return
     pipe.send("")
@@ -47,16 +61,18 @@ def serve(pipe: Connection, name: str, kept: bool, clock: str) -> None:
     steps: Steps | None = None
     while (asked := pipe.recv()) is not None:
         what, value = asked
+        answer: object = None
         if what == "make":
             steps = module.steps(value)
-            if steps is None:
-                pipe.send(None)
-                continue
-            steps.step()
-            pipe.send([np.array(one) for one in steps.result()])
+            if steps is not None:
+                steps.step()
+                answer = [np.array(one) for one in steps.result()]
         else:
             assert steps is not None
-            pipe.send(timed(steps.step, value, now))
+            answer = timed(steps.step, value, now)
+        if clock == "wall":
+            settle()
+        pipe.send(answer)
 
 
 def timed(step: Callable[[], object], count: int, now: Callable[[], float]) -> tuple[float, int]:
@@ -67,6 +83,19 @@ def timed(step: Callable[[], object], count: int, now: Callable[[], float]) -> t
     seconds = now() - begun
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
     return seconds / count, faults // count
+
+
+def settle() -> None:
+    """Wait until the process's own threads sleep, a second at most.
+
+    OpenBLAS's threads wait for their next product in a busy loop, for a tenth of a second: they
+    would take a core from whoever's turn is next.
+    """
+    for _ in range(50):
+        begun = time.process_time()
+        time.sleep(0.02)
+        if time.process_time() - begun < 0.002:
+            return
 
 
 class Worker:
@@ -92,25 +121,34 @@ class Worker:
                 del os.environ[key]
             else:
                 os.environ[key] = value
-        if reason := self._pipe.recv():
+        if reason := self._answer():
             self.close()
             raise ModuleNotFoundError(reason)
 
     def make(self, work: Workload) -> list[Any] | None:
         """Make a workload, do one step, and return its result; None if there is no such thing."""
         self._pipe.send(("make", work))
-        result: list[Any] | None = self._pipe.recv()
+        result: list[Any] | None = self._answer()
         return result
 
     def run(self, count: int) -> tuple[float, int]:
         """Return seconds and page faults per step over `count` steps."""
         self._pipe.send(("run", count))
-        answer: tuple[float, int] = self._pipe.recv()
+        answer: tuple[float, int] = self._answer()
         return answer
+
+    def _answer(self) -> Any:
+        try:
+            return self._pipe.recv()
+        except EOFError:
+            raise RuntimeError(
+                f"{self.name}: expected an answer of its process, but it has ended; what it wrote "
+                "stands above."
+            ) from None
 
     def close(self) -> None:
         """End the process."""
-        if self._process.is_alive():
+        with contextlib.suppress(BrokenPipeError):  # it has ended of itself
             self._pipe.send(None)
         self._process.join(10)
         if self._process.is_alive():

@@ -136,3 +136,17 @@ def tagger_data(work: Workload) -> Tagger:
         words=rng.integers(0, size, (64, WORDS)),
         tags=rng.integers(0, TAGS, (64, 1)),
     )
+
+
+def begun_with(work: Workload) -> list[Array] | None:
+    """Return the parameters before the first step, in the order of results.
+
+    None where results are gradients.
+    """
+    if work.kind == "mlp":
+        _, _, weights, biases = network_data(work)
+        return [*weights, *biases]
+    if work.kind == "tagger":
+        data = tagger_data(work)
+        return [data.table, data.W1, data.b1, data.W2, data.b2]
+    return None

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import mygrad as mg
+import mygrad
+import numpy as np
 from mygrad.nnet.layers import conv_nd, max_pool
 from mygrad.nnet.losses import softmax_crossentropy
 
 from benchmarks.contestants import Steps
-from benchmarks.workloads import LEARNING_RATE, SCALARS, Workload, network_data, picture_data
+from benchmarks.workloads import (
+    LEARNING_RATE,
+    SCALARS,
+    Workload,
+    network_data,
+    norm_data,
+    picture_data,
+    tagger_data,
+)
 
+mg: Any = mygrad  # not all of it is typed
 mg.turn_memory_guarding_off()
 
 
 def steps(work: Workload) -> Steps | None:
     """Return the workload in this framework."""
-    makers = {"scalar": scalar, "mlp": network, "conv": convolution}
-    return makers[work.kind](work) if work.kind in makers else None
+    return {
+        "scalar": scalar,
+        "norm": norm,
+        "mlp": network,
+        "conv": convolution,
+        "tagger": tagger,
+    }[work.kind](work)
 
 
 def scalar(work: Workload) -> Steps:
@@ -36,6 +51,19 @@ def scalar(work: Workload) -> Steps:
     return Steps(
         product if work.size == "product" else neuron, lambda: [leaf.grad for leaf in leaves]
     )
+
+
+def norm(work: Workload) -> Steps:
+    """||Wx||²."""
+    W, x = map(mg.tensor, norm_data(work))
+
+    def step() -> None:
+        W.null_grad()
+        x.null_grad()
+        q = mg.matmul(W, x)
+        mg.matmul(q, q).backward()
+
+    return Steps(step, lambda: [W.grad, x.grad])
 
 
 def network(work: Workload) -> Steps:
@@ -68,3 +96,28 @@ def convolution(work: Workload) -> Steps:
         (max_pool(conv_nd(x, kernel, stride=1), (2, 2), 2) * weights).sum().backward()
 
     return Steps(step, lambda: [x.grad, kernel.grad])
+
+
+def tagger(work: Workload) -> Steps:
+    """One graph for one example, and a step.
+
+    It begins with the rows looked up, and only these are moved: the gradient of a lookup in the
+    graph would be as large as the table.
+    """
+    data, count = tagger_data(work), 0
+    table, given = data.table, (data.W1, data.b1, data.W2, data.b2)
+    W1, b1, W2, b2 = layers = [mg.tensor(one) for one in given]
+
+    def step() -> None:
+        nonlocal count
+        words = data.words[count % 64]
+        x = mg.tensor(table[words].reshape(1, -1))
+        hidden = mg.tanh(mg.matmul(x, W1) + b1)
+        softmax_crossentropy(mg.matmul(hidden, W2) + b2, data.tags[count % 64]).backward()
+        np.subtract.at(table, words, LEARNING_RATE * x.grad.reshape(3, -1))
+        for one in layers:
+            one.data -= LEARNING_RATE * one.grad
+            one.null_grad()
+        count += 1
+
+    return Steps(step, lambda: [table, *(one.data for one in layers)])
