@@ -10,14 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from course_autograd import ops
-from course_autograd.numeric import (
-    Measurement,
-    in_hull,
-    jacobian,
-    joined,
-    nearby_gradients,
-    nearby_jacobians,
-)
+from course_autograd.kinks import in_hull, nearby_gradients, nearby_jacobians
+from course_autograd.numeric import Measurement, jacobian, joined
 
 Array = npt.NDArray[Any]
 

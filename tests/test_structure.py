@@ -20,7 +20,7 @@ ROOMS: list[set[str]] = [
     {"contract", "domain"},
     {"backward", "values"},
     {"tensor", "numeric"},
-    {"operation"},
+    {"operation", "kinks"},
     {"registering", "ops"},
     {
         "nn",

@@ -27,17 +27,15 @@ from course_autograd.exercises import function_numeric, values
 from course_autograd.exercises.functions import CLOSE
 from course_autograd.exercises.observe import as_engine
 from course_autograd.exercises.operation_exercise import FORWARD_TOLERANCE, draw_upstream
+from course_autograd.kinks import NEARBY, nearby_gradients, nearby_jacobians
 from course_autograd.numeric import (
     DOUBT,
     KINK_TOLERANCE,
-    NEARBY,
     RELATIVE,
     STEP,
     TRUST,
     Array,
     jacobian,
-    nearby_gradients,
-    nearby_jacobians,
 )
 from course_autograd.operation import Operation
 from course_autograd.ops import all_operations
