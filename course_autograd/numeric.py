@@ -8,6 +8,9 @@ between them. Nothing here knows any derivative.
 A right gradient is confirmed by its slopes along a few random directions, however many entries it
 has. Only what is not confirmed is measured entry by entry, to tell where it is wrong.
 
+Of many entries, only those get the second step size that bend, some others to see whether the
+first was small enough, and those a verdict hangs on.
+
 Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolation).
 """
 
@@ -31,8 +34,10 @@ TRUST = 4.0  # how many of its own error estimates the measurement is given
 DOUBT = 1e-3  # where that is more, relative to the largest entry, the measurement decides nothing
 KINK_TOLERANCE = 1e-3  # slopes to the right and to the left differ by less where there is no kink
 PRECISION = float(np.finfo(np.float64).eps)
+NEGLIGIBLE = RELATIVE / 8  # an error that leaves enough of what an answer is allowed
 DIRECTIONS = 2  # along which a gradient is confirmed
-CONFIRMED = RELATIVE / 8  # how close a slope must be; what is not that close is measured in full
+MANY = 256  # entries: an input with more is measured with one step size where that is enough
+SAMPLE = 32  # entries of many that are measured with both, to see whether one is enough
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,12 @@ class Jacobian:
         ``blocks[k][i, j]`` is d(output_j) / d(input_k)_i.
     errors : tuple of ndarray
         Estimated size of the error of each entry of `blocks`; nan where there is no finite value.
+    bends : tuple of ndarray
+        How much the slope to the right exceeds that to the left, for each entry of `blocks`.
+    wide : tuple of ndarray
+        For each input, which of its entries were measured with both step sizes. The estimated
+        error of the others holds if they are as smooth as they look: hardly bent, between
+        neighbours that are straight.
     shapes : tuple of shapes
         Shapes of the inputs.
     """
@@ -55,6 +66,8 @@ class Jacobian:
     output: Array
     blocks: tuple[Array, ...]
     errors: tuple[Array, ...]
+    bends: tuple[Array, ...]
+    wide: tuple[Array, ...]
     shapes: tuple[tuple[int, ...], ...]
 
     def vjp(self, upstream: Array) -> tuple[Array, ...]:
@@ -68,16 +81,24 @@ class Jacobian:
             for block, shape in zip(self.blocks, self.shapes, strict=True)
         )
 
-    def tolerance(self, upstream: Array, position: int) -> float:
+    def bend(self, upstream: Array, position: int) -> Array:
+        """Return how far the slopes to both sides lie apart, for each entry of one input.
+
+        At a kink, every gradient is right that lies between the two.
+        """
+        bend = np.abs(self.bends[position] @ np.ravel(upstream))
+        return np.asarray(bend).reshape(self.shapes[position])
+
+    def tolerance(self, upstream: Array, position: int, relative: float = RELATIVE) -> float:
         """Return how far a right gradient of one input may lie from the measured one.
 
-        Entries that are `doubtful` do not count.
+        It is at least `relative` to the largest entry. Entries that are `doubtful` do not count.
         """
         flat = np.ravel(upstream)
         trusted = ~np.ravel(self.doubtful(upstream, position))
         largest = float(np.max(np.abs(self.blocks[position] @ flat)[trusted], initial=0.0))
         error = float(np.max((self.errors[position] @ np.abs(flat))[trusted], initial=0.0))
-        return max(RELATIVE * max(1.0, largest), TRUST * error)
+        return max(relative * max(1.0, largest), TRUST * error)
 
     def doubtful(self, upstream: Array, position: int) -> Array:
         """Return for each entry of one input whether its gradient is too uncertain to judge by.
@@ -113,68 +134,7 @@ def jacobian(
     -------
     Jacobian
     """
-    point = [np.array(value, dtype=np.float64) for value in inputs]
-    output = evaluate(forward, [value.copy() for value in point], options)
-    blocks, errors = [], []
-    for position, here in enumerate(point):
-        middle = here.reshape(-1)
-        step = STEP * np.maximum(1.0, np.abs(middle))
-        with _quiet():
-            near, bend = _chords(forward, point, options, position, step, output)
-            far, wide_bend = _chords(forward, point, options, position, 2.0 * step, output)
-            block = near + (near - far) / 3.0
-            # A smooth function bends in proportion to the width; what remains is a kink.
-            kink = np.abs(2.0 * bend - wide_bend)
-            kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
-            rounding = np.multiply.outer(1.0 / step, PRECISION * np.abs(output))
-            error = np.abs(near - far) + rounding + kink
-        lost = ~np.isfinite(block) | ~np.isfinite(error)
-        block[lost] = error[lost] = np.nan
-        blocks.append(block.reshape(here.size, output.size))
-        errors.append(error.reshape(here.size, output.size))
-    shapes = tuple(here.shape for here in point)
-    return Jacobian(output, tuple(blocks), tuple(errors), shapes)
-
-
-def _chords(
-    forward: Callable[..., Any],
-    point: Sequence[Array],
-    options: Mapping[str, Any] | None,
-    position: int,
-    widths: Array,
-    output: Array,
-) -> tuple[Array, Array]:
-    """Return the slope of the chord over the point and how much it bends there, for each entry.
-
-    The chord reaches from `widths` to the left to `widths` to the right.
-    """
-    middle = point[position].reshape(-1)
-    ends = np.stack((middle + widths, middle - widths))
-    found = np.empty((*ends.shape, *output.shape))
-    # The entries are moved one after the other, in one copy: all the time goes into `forward`.
-    kept = [np.array(value) for value in point]
-    given = [value if value.ndim else value[()] for value in kept]
-    moved, constants = kept[position].reshape(-1), options or {}
-    for side, row in np.ndindex(ends.shape):
-        moved[row] = ends[side, row]
-        if not point[position].ndim:
-            given[position] = moved[0]
-        found[side, row] = forward([], *given, **constants)
-        moved[row] = middle[row]
-    if not all(map(_same, kept, point)):  # the rule writes into its inputs: a copy each time
-        for side, row in np.ndindex(ends.shape):
-            kept = [np.array(value) for value in point]
-            kept[position].reshape(-1)[row] = ends[side, row]
-            found[side, row] = _value(forward, kept, options)
-    right, left = found
-    columns = (-1,) + (1,) * output.ndim  # the widths are those that floats really give
-    above, below = (ends[0] - middle).reshape(columns), (middle - ends[1]).reshape(columns)
-    return (right - left) / (above + below), (right - output) / above - (output - left) / below
-
-
-def _same(one: Array, other: Array) -> bool:
-    """Whether two arrays of numbers are equal; nan is equal to nan."""
-    return np.array_equal(one, other, equal_nan=True)
+    return Measurement(forward, inputs, options).jacobian
 
 
 class Measurement:
@@ -203,23 +163,171 @@ class Measurement:
         inputs: Sequence[Any],
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._forward, self._options = forward, options
+        self._forward, self._options = forward, options or {}
         self.point = [np.array(value, dtype=np.float64) for value in inputs]
         self.confirmed: tuple[float, ...] = ()
 
     @cached_property
     def output(self) -> Array:
         """The value at the point."""
-        return self.at(self.point)
+        return evaluate(self._forward, [value.copy() for value in self.point], self._options)
 
-    def at(self, values: Sequence[Array]) -> Array:
-        """Return the value for other inputs."""
-        return evaluate(self._forward, values, self._options)
+    # --- entry by entry ---
 
     @cached_property
     def jacobian(self) -> Jacobian:
         """The derivative, entry by entry."""
-        return jacobian(self._forward, self.point, self._options)
+        sizes = [value.size for value in self.point]
+        with _quiet():
+            near = [self._chords(k, np.arange(size), 1.0) for k, size in enumerate(sizes)]
+            found = Jacobian(
+                self.output,
+                blocks=tuple(slopes for slopes, _ in near),
+                errors=tuple(self._rounding(k, np.arange(size)) for k, size in enumerate(sizes)),
+                bends=tuple(bends for _, bends in near),
+                wide=tuple(np.zeros(size, dtype=bool) for size in sizes),
+                shapes=tuple(value.shape for value in self.point),
+            )
+            for position, size in enumerate(sizes):
+                if size > MANY:
+                    self._widen_where_needed(found, position)
+                else:
+                    self._widen(found, position, np.arange(size))
+        return found
+
+    def judging(
+        self, upstream: Array, gradients: Sequence[Array | None], relative: float = RELATIVE
+    ) -> Jacobian:
+        """Return the derivative, measured with both step sizes where a verdict hangs on it.
+
+        What agrees with one step size is right. Of what is off, the worst entries are measured
+        with both: if they stay off, that decides. If not, all are that are off.
+
+        Parameters
+        ----------
+        upstream : ndarray
+        gradients : sequence of (ndarray or None)
+            Those to be judged; None, and what has another shape than its input, is passed over.
+        relative : float
+            As for `Jacobian.tolerance`.
+
+        Returns
+        -------
+        Jacobian
+        """
+        found = self.jacobian
+        for position, (truth, given) in enumerate(
+            zip(found.vjp(upstream), gradients, strict=False)
+        ):
+            if given is None or given.shape != truth.shape:
+                continue
+            wide, most = found.wide[position], SAMPLE
+            while not wide.all():
+                with np.errstate(all="ignore"):
+                    distance = np.ravel(np.abs(given - found.vjp(upstream)[position]))
+                certain = ~np.ravel(found.doubtful(upstream, position))
+                allowed = found.tolerance(upstream, position, relative)
+                beside = np.ravel(found.bend(upstream, position)) / 2.0  # the slopes to both sides
+                off = np.flatnonzero(~wide & certain & ~(distance <= allowed))  # nan is off
+                decided = wide & certain & ~(distance <= allowed + beside)
+                if decided.any() or not off.size:
+                    break
+                with _quiet():
+                    self._widen(found, position, off[np.argsort(distance[off])[-most:]])
+                most = given.size
+        return found
+
+    def _widen_where_needed(self, found: Jacobian, position: int) -> None:
+        """Measure with both step sizes what bends, and some of the rest; if need be, all.
+
+        Where derivatives grow as those of an exponential do, the third one is known from the bend.
+        That may not be so: a few of the straight entries tell.
+        """
+        near, bend = found.blocks[position], found.bends[position]
+        errors = found.errors[position]
+        largest = np.fmax.reduce(np.abs(near), axis=0, initial=1.0)
+        curved = bend**2 / np.maximum(1.0, np.abs(near))
+        smooth = (curved <= NEGLIGIBLE * largest).all(axis=1)  # nan is not smooth
+        straight = np.flatnonzero(smooth)
+        sample = straight[np.linspace(0, len(straight) - 1, min(SAMPLE, len(straight))).astype(int)]
+        slopes, rounding = near[sample], errors[sample]
+        drift = np.abs(slopes - self._widen(found, position, sample)) - TRUST * rounding
+        if not (drift <= NEGLIGIBLE * largest).all():
+            smooth[:] = False
+        rest = ~smooth
+        rest[sample] = False
+        self._widen(found, position, np.flatnonzero(rest))
+        typical = np.max(drift, axis=0, initial=0.0)
+        left = ~found.wide[position]
+        errors[left] += np.where(near[left] != 0.0, typical, 0.0) + curved[left]
+
+    def _widen(self, found: Jacobian, position: int, rows: Array) -> Array:
+        """Measure some entries of one input with the second step size; return these slopes.
+
+        The entries must not have been measured with it before.
+        """
+        near, bend = found.blocks[position][rows], found.bends[position][rows]
+        far, wide_bend = self._chords(position, rows, 2.0)
+        block = near + (near - far) / 3.0
+        # A smooth function bends in proportion to the width; what remains is a kink.
+        kink = np.abs(2.0 * bend - wide_bend)
+        kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
+        error = np.abs(near - far) + self._rounding(position, rows) + kink
+        lost = ~np.isfinite(block) | ~np.isfinite(error)
+        block[lost] = error[lost] = np.nan
+        found.blocks[position][rows], found.errors[position][rows] = block, error
+        found.wide[position][rows] = True
+        return far
+
+    def _steps(self, position: int, rows: Array) -> Array:
+        """Return the steps of some entries of one input."""
+        return np.asarray(STEP * np.maximum(1.0, np.abs(self.point[position].reshape(-1)[rows])))
+
+    def _rounding(self, position: int, rows: Array) -> Array:
+        """Return the error of the slopes that comes from rounding the values."""
+        values = PRECISION * np.abs(self.output.reshape(-1))
+        return np.multiply.outer(1.0 / self._steps(position, rows), values)
+
+    def _chords(self, position: int, rows: Array, times: float) -> tuple[Array, Array]:
+        """Return the slope of the chord over the point and how much it bends there.
+
+        Both for some entries of one input, in rows, and all of the output, in columns. The chord
+        reaches from `times` the step to the left to `times` the step to the right.
+        """
+        middle = self.point[position].reshape(-1)[rows]
+        widths = times * self._steps(position, rows)
+        ends = np.stack((middle + widths, middle - widths))
+        right, left = self._moved(position, rows, ends)
+        # The widths are those that floats really give.
+        above, below = (ends[0] - middle)[:, None], (middle - ends[1])[:, None]
+        output = self.output.reshape(-1)
+        return (right - left) / (above + below), (right - output) / above - (output - left) / below
+
+    def _moved(self, position: int, rows: Array, ends: Array) -> Array:
+        """Return the values with one entry of an input moved: each of `rows` to its two `ends`."""
+        found = np.empty((*ends.shape, *self.output.shape))
+        # The entries are moved in one copy: nearly all the time goes into `forward`.
+        kept = [np.array(value) for value in self.point]
+        if self.point[position].ndim:
+            forward, options = self._forward, self._options
+            given = [value if value.ndim else value[()] for value in kept]
+            moved = kept[position].reshape(-1)
+            middle, (right, left) = moved[rows].tolist(), ends.tolist()
+            for i, row in enumerate(rows.tolist()):
+                moved[row] = right[i]
+                found[0, i] = forward([], *given, **options)
+                moved[row] = left[i]
+                found[1, i] = forward([], *given, **options)
+                moved[row] = middle[i]
+        # A number cannot be moved in place, nor anything if the rule writes into its inputs.
+        if not self.point[position].ndim or not all(map(_same, kept, self.point)):
+            for side, i in np.ndindex(ends.shape):
+                kept = [np.array(value) for value in self.point]
+                kept[position].reshape(-1)[rows[i]] = ends[side, i]
+                found[side, i] = _value(self._forward, kept, self._options)
+        return found.reshape(*ends.shape, self.output.size)
+
+    # --- along directions ---
 
     def confirms(self, upstream: Array, gradients: Sequence[Array], seed: int) -> bool:
         """Whether `gradients` agree with the slopes along random directions.
@@ -243,44 +351,51 @@ class Measurement:
             measuring every entry takes no longer.
         """
         self.confirmed = ()
-        point, flat = joined(self.point), joined(gradients)
-        if point.size <= DIRECTIONS or not np.isfinite(flat).all():
+        flat = joined(gradients)
+        if flat.size <= DIRECTIONS or not np.isfinite(flat).all():
             return False
         scale = max(1.0, float(np.abs(flat).max()))
-        rng = np.random.default_rng(seed)
-        directions = rng.standard_normal((DIRECTIONS, point.size)) * np.maximum(1.0, np.abs(point))
-        weights, output = np.ravel(upstream), self.output.ravel()
-        rounding = PRECISION * float(np.abs(weights) @ np.abs(output)) / STEP
+        weights, output = np.ravel(upstream), self.output.reshape(-1)
+        rounding = TRUST * PRECISION * float(np.abs(weights) @ np.abs(output)) / STEP
+        if not rounding <= RELATIVE * scale:
+            return False
+        close = max(NEGLIGIBLE * scale, rounding)
+        sizes = np.maximum(1.0, np.abs(joined(self.point)))
+        directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, flat.size)) * sizes
         slopes: list[float] = []
-        doubt = 0.0
+        curved = True
         with _quiet():
             for direction, expected in zip(directions, directions @ flat, strict=True):
-                slope, bend = self._chord(weights, point, STEP * direction)
-                if not slopes:
-                    wide, _ = self._chord(weights, point, 2.0 * STEP * direction)
-                    doubt = TRUST * (abs(slope - wide / 2.0) / STEP + rounding)
-                slope, bend = slope / STEP, bend / STEP
+                step = self._split(STEP * direction)
+                slope, kink = self._chord(weights, step, 1.0)
+                if curved:  # as along the first direction, so along the next
+                    far, bend = self._chord(weights, step, 2.0)
+                    curved = not TRUST * abs(slope - far) <= close
+                    slope, kink = slope + (slope - far) / 3.0, 2.0 * kink - bend
                 # nan agrees with nothing
                 if not (
-                    doubt <= RELATIVE * scale
-                    and abs(bend) <= KINK_TOLERANCE * max(1.0, abs(slope))
-                    and abs(expected - slope) <= max(CONFIRMED * scale, doubt)
+                    abs(kink) <= KINK_TOLERANCE * max(1.0, abs(slope))
+                    and abs(expected - slope) <= close
                 ):
                     return False
                 slopes.append(slope)
         self.confirmed = tuple(slopes)
         return True
 
-    def _chord(self, weights: Array, point: Array, step: Array) -> tuple[float, float]:
-        """Return by how much ``weights @ z`` rises over half a chord, and how much it bends.
+    def _chord(self, weights: Array, step: Sequence[Array], times: float) -> tuple[float, float]:
+        """Return the slope of ``weights @ z`` along a direction, and how much it bends there.
 
-        The chord reaches from `point` - `step` to `point` + `step`, both flat; z is the value.
+        z is the value. All inputs are moved by `times` the `step`, to the right and to the left.
         """
         right, left = (
-            float(weights @ _value(self._forward, self._split(moved), self._options).ravel())
-            for moved in (point + step, point - step)
+            float(weights @ _value(self._forward, moved, self._options).reshape(-1))
+            for moved in (
+                [here + times * by for here, by in zip(self.point, step, strict=True)],
+                [here - times * by for here, by in zip(self.point, step, strict=True)],
+            )
         )
-        return (right - left) / 2.0, right + left - 2.0 * float(weights @ self.output.ravel())
+        middle, width = float(weights @ self.output.reshape(-1)), times * STEP
+        return (right - left) / (2.0 * width), (right + left - 2.0 * middle) / width
 
     def _split(self, flat: Array) -> list[Array]:
         """Cut a flat array into arrays of the shapes of the inputs."""
@@ -304,6 +419,11 @@ def _value(
 ) -> Array:
     plain = [value if value.ndim else value[()] for value in values]
     return np.asarray(forward([], *plain, **(options or {})), dtype=np.float64)
+
+
+def _same(one: Array, other: Array) -> bool:
+    """Whether two arrays of numbers are equal; nan is equal to nan."""
+    return np.array_equal(one, other, equal_nan=True)
 
 
 @contextlib.contextmanager

@@ -460,7 +460,7 @@ class OperationExercise(Exercise):
             return []
         wrong: list[int] = []
         unsure: list[str] = []
-        jacobian = measured.jacobian
+        jacobian = measured.judging(upstream, observation.gradients)
         for i, truth in enumerate(jacobian.vjp(upstream)):
             found = observation.gradients[i] if i < len(observation.gradients) else None
             if found is None or found.shape != truth.shape:
