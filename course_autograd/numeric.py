@@ -17,10 +17,11 @@ Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolati
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ PRECISION = float(np.finfo(np.float64).eps)
 NEGLIGIBLE = RELATIVE / 8  # an error that leaves enough of what an answer is allowed
 DIRECTIONS = 2  # along which a gradient is confirmed
 MANY = 256  # entries: an input with more is measured with one step size where that is enough
-SAMPLE = 32  # entries of many that are measured with both, to see whether one is enough
+STRAIGHT = RELATIVE / TRUST  # an error of one step size, relative to the entry, that may stay
+SAMPLE = 16  # entries of many that are measured with both, to see whether one is enough
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class Measurement:
             found = Jacobian(
                 self.output,
                 blocks=tuple(slopes for slopes, _ in near),
-                errors=tuple(self._rounding(k, np.arange(size)) for k, size in enumerate(sizes)),
+                errors=tuple(np.zeros_like(slopes) for slopes, _ in near),
                 bends=tuple(bends for _, bends in near),
                 wide=tuple(np.zeros(size, dtype=bool) for size in sizes),
                 shapes=tuple(value.shape for value in self.point),
@@ -200,8 +202,8 @@ class Measurement:
     ) -> Jacobian:
         """Return the derivative, measured with both step sizes where a verdict hangs on it.
 
-        What agrees with one step size is right. Of what is off, the worst entries are measured
-        with both: if they stay off, that decides. If not, all are that are off.
+        An entry that agrees with one step size needs no second. Of those that are off, the worst
+        ones get it: if one stays off, the gradient is wrong. Else more get it, in the end all.
 
         Parameters
         ----------
@@ -216,10 +218,8 @@ class Measurement:
         Jacobian
         """
         found = self.jacobian
-        for position, (truth, given) in enumerate(
-            zip(found.vjp(upstream), gradients, strict=False)
-        ):
-            if given is None or given.shape != truth.shape:
+        for position, (given, shape) in enumerate(zip(gradients, found.shapes, strict=False)):
+            if given is None or given.shape != shape:
                 continue
             wide, most = found.wide[position], SAMPLE
             while not wide.all():
@@ -227,63 +227,67 @@ class Measurement:
                     distance = np.ravel(np.abs(given - found.vjp(upstream)[position]))
                 certain = ~np.ravel(found.doubtful(upstream, position))
                 allowed = found.tolerance(upstream, position, relative)
-                beside = np.ravel(found.bend(upstream, position)) / 2.0  # the slopes to both sides
-                off = np.flatnonzero(~wide & certain & ~(distance <= allowed))  # nan is off
-                decided = wide & certain & ~(distance <= allowed + beside)
-                if decided.any() or not off.size:
+                # Between the slopes to both sides a gradient may be accepted: it decides nothing.
+                beside = np.ravel(found.bend(upstream, position)) / 2.0
+                if (wide & certain & ~(distance <= allowed + beside)).any():  # nan is off
                     break
+                undecided = np.flatnonzero(~wide & certain & ~(distance <= allowed))
+                if not undecided.size:
+                    break
+                worst = undecided[np.argsort(distance[undecided])[-most:]]
                 with _quiet():
-                    self._widen(found, position, off[np.argsort(distance[off])[-most:]])
-                most = given.size
+                    self._widen(found, position, worst)
+                most *= 8
         return found
 
     def _widen_where_needed(self, found: Jacobian, position: int) -> None:
         """Measure with both step sizes what bends, and some of the rest; if need be, all.
 
-        Where derivatives grow as those of an exponential do, the third one is known from the bend.
-        That may not be so: a few of the straight entries tell.
+        Where derivatives grow as those of an exponential do, the third one follows from the bend.
+        That may not be so: some of the entries that look straight tell.
         """
         near, bend = found.blocks[position], found.bends[position]
-        errors = found.errors[position]
-        largest = np.fmax.reduce(np.abs(near), axis=0, initial=1.0)
-        curved = bend**2 / np.maximum(1.0, np.abs(near))
-        smooth = (curved <= NEGLIGIBLE * largest).all(axis=1)  # nan is not smooth
-        straight = np.flatnonzero(smooth)
-        sample = straight[np.linspace(0, len(straight) - 1, min(SAMPLE, len(straight))).astype(int)]
-        slopes, rounding = near[sample], errors[sample]
-        drift = np.abs(slopes - self._widen(found, position, sample)) - TRUST * rounding
-        if not (drift <= NEGLIGIBLE * largest).all():
-            smooth[:] = False
-        rest = ~smooth
-        rest[sample] = False
-        self._widen(found, position, np.flatnonzero(rest))
-        typical = np.max(drift, axis=0, initial=0.0)
-        left = ~found.wide[position]
-        errors[left] += np.where(near[left] != 0.0, typical, 0.0) + curved[left]
+        size = np.maximum(1.0, np.abs(near))
+        curved = bend**2 / size
+        straight: Array = np.all(curved <= STRAIGHT * size, axis=1)  # nan is not straight
+        sample = np.flatnonzero(straight)
+        sample = sample[:: max(1, math.ceil(len(sample) / SAMPLE))]
+        drift = self._widen(found, position, sample) - TRUST * self._rounding(position, sample)
+        typical = np.max(drift / size[sample], initial=0.0)
+        if not typical <= STRAIGHT:
+            straight[:] = False
+        wide = found.wide[position]
+        bent = np.flatnonzero(~straight & ~wide)
+        if bent.size:
+            self._widen(found, position, bent)
+        error = np.maximum(curved, np.where(near != 0.0, typical * size, 0.0))
+        error += self._rounding(position, slice(None))
+        np.copyto(found.errors[position], error, where=~wide[:, None])
 
     def _widen(self, found: Jacobian, position: int, rows: Array) -> Array:
-        """Measure some entries of one input with the second step size; return these slopes.
+        """Measure some entries of one input with the second step size, too.
 
-        The entries must not have been measured with it before.
+        Returns by how much the slopes of the two step sizes differ. No entry may be given twice.
         """
         near, bend = found.blocks[position][rows], found.bends[position][rows]
         far, wide_bend = self._chords(position, rows, 2.0)
+        drift = np.abs(near - far)
         block = near + (near - far) / 3.0
         # A smooth function bends in proportion to the width; what remains is a kink.
         kink = np.abs(2.0 * bend - wide_bend)
         kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
-        error = np.abs(near - far) + self._rounding(position, rows) + kink
+        error = drift + self._rounding(position, rows) + kink
         lost = ~np.isfinite(block) | ~np.isfinite(error)
         block[lost] = error[lost] = np.nan
         found.blocks[position][rows], found.errors[position][rows] = block, error
         found.wide[position][rows] = True
-        return far
+        return np.asarray(drift)
 
-    def _steps(self, position: int, rows: Array) -> Array:
+    def _steps(self, position: int, rows: Array | slice) -> Array:
         """Return the steps of some entries of one input."""
         return np.asarray(STEP * np.maximum(1.0, np.abs(self.point[position].reshape(-1)[rows])))
 
-    def _rounding(self, position: int, rows: Array) -> Array:
+    def _rounding(self, position: int, rows: Array | slice) -> Array:
         """Return the error of the slopes that comes from rounding the values."""
         values = PRECISION * np.abs(self.output.reshape(-1))
         return np.multiply.outer(1.0 / self._steps(position, rows), values)
@@ -306,25 +310,28 @@ class Measurement:
     def _moved(self, position: int, rows: Array, ends: Array) -> Array:
         """Return the values with one entry of an input moved: each of `rows` to its two `ends`."""
         found = np.empty((*ends.shape, *self.output.shape))
+        above, below = found
+        forward, options = self._forward, self._options
         # The entries are moved in one copy: nearly all the time goes into `forward`.
         kept = [np.array(value) for value in self.point]
         if self.point[position].ndim:
-            forward, options = self._forward, self._options
+            rule = partial(forward, **options) if options else forward
             given = [value if value.ndim else value[()] for value in kept]
             moved = kept[position].reshape(-1)
-            middle, (right, left) = moved[rows].tolist(), ends.tolist()
-            for i, row in enumerate(rows.tolist()):
-                moved[row] = right[i]
-                found[0, i] = forward([], *given, **options)
-                moved[row] = left[i]
-                found[1, i] = forward([], *given, **options)
-                moved[row] = middle[i]
+            moves = zip(rows.tolist(), moved[rows].tolist(), *ends.tolist(), strict=True)
+            for i, (row, middle, right, left) in enumerate(moves):
+                moved[row] = right
+                above[i] = rule([], *given)
+                moved[row] = left
+                below[i] = rule([], *given)
+                moved[row] = middle
         # A number cannot be moved in place, nor anything if the rule writes into its inputs.
         if not self.point[position].ndim or not all(map(_same, kept, self.point)):
-            for side, i in np.ndindex(ends.shape):
-                kept = [np.array(value) for value in self.point]
-                kept[position].reshape(-1)[rows[i]] = ends[side, i]
-                found[side, i] = _value(self._forward, kept, self._options)
+            for side, values in enumerate(found):
+                for i, row in enumerate(rows):
+                    kept = [np.array(value) for value in self.point]
+                    kept[position].reshape(-1)[row] = ends[side, i]
+                    values[i] = _value(forward, kept, options)
         return found.reshape(*ends.shape, self.output.size)
 
     # --- along directions ---
@@ -352,26 +359,35 @@ class Measurement:
         """
         self.confirmed = ()
         flat = joined(gradients)
-        if flat.size <= DIRECTIONS or not np.isfinite(flat).all():
+        if flat.size <= DIRECTIONS:
             return False
-        scale = max(1.0, float(np.abs(flat).max()))
+        largest = float(np.abs(flat).max())
+        if not math.isfinite(largest):
+            return False
+        scale = max(1.0, largest)
         weights, output = np.ravel(upstream), self.output.reshape(-1)
+        middle = float(weights @ output)
         rounding = TRUST * PRECISION * float(np.abs(weights) @ np.abs(output)) / STEP
         if not rounding <= RELATIVE * scale:
             return False
         close = max(NEGLIGIBLE * scale, rounding)
-        sizes = np.maximum(1.0, np.abs(joined(self.point)))
-        directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, flat.size)) * sizes
+        point = joined(self.point)
+        directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, flat.size))
+        directions *= np.maximum(1.0, np.abs(point))
         slopes: list[float] = []
-        curved = True
+        steps = STEP * np.array([1.0, -1.0, 2.0, -2.0])
         with _quiet():
             for direction, expected in zip(directions, directions @ flat, strict=True):
-                step = self._split(STEP * direction)
-                slope, kink = self._chord(weights, step, 1.0)
-                if curved:  # as along the first direction, so along the next
-                    far, bend = self._chord(weights, step, 2.0)
-                    curved = not TRUST * abs(slope - far) <= close
-                    slope, kink = slope + (slope - far) / 3.0, 2.0 * kink - bend
+                points = point + np.multiply.outer(steps, direction)
+                right, left, *wide = self._along(weights, points)
+                slope, kink = (right - left) / (2.0 * STEP), (right + left - 2.0 * middle) / STEP
+                if wide:
+                    right, left = wide
+                    drift = slope - (right - left) / (4.0 * STEP)
+                    kink = 2.0 * kink - (right + left - 2.0 * middle) / (2.0 * STEP)
+                    slope += drift / 3.0
+                    if TRUST * abs(drift) <= close:
+                        steps = steps[:2]  # along the next direction, too, one step size is enough
                 # nan agrees with nothing
                 if not (
                     abs(kink) <= KINK_TOLERANCE * max(1.0, abs(slope))
@@ -382,28 +398,15 @@ class Measurement:
         self.confirmed = tuple(slopes)
         return True
 
-    def _chord(self, weights: Array, step: Sequence[Array], times: float) -> tuple[float, float]:
-        """Return the slope of ``weights @ z`` along a direction, and how much it bends there.
-
-        z is the value. All inputs are moved by `times` the `step`, to the right and to the left.
-        """
-        right, left = (
-            float(weights @ _value(self._forward, moved, self._options).reshape(-1))
-            for moved in (
-                [here + times * by for here, by in zip(self.point, step, strict=True)],
-                [here - times * by for here, by in zip(self.point, step, strict=True)],
-            )
-        )
-        middle, width = float(weights @ self.output.reshape(-1)), times * STEP
-        return (right - left) / (2.0 * width), (right + left - 2.0 * middle) / width
-
-    def _split(self, flat: Array) -> list[Array]:
-        """Cut a flat array into arrays of the shapes of the inputs."""
-        parts, start = [], 0
+    def _along(self, weights: Array, points: Array) -> list[float]:
+        """Return ``weights @ z`` at each of some points, where z is the value."""
+        inputs, start = [], 0
         for here in self.point:
-            parts.append(flat[start : start + here.size].reshape(here.shape))
-            start += here.size
-        return parts
+            end = start + here.size
+            inputs.append(points[:, start:end].reshape(-1, *here.shape))
+            start = end
+        values = (self._forward([], *given, **self._options) for given in zip(*inputs, strict=True))
+        return [float(weights @ np.asarray(z, dtype=np.float64).reshape(-1)) for z in values]
 
 
 def evaluate(
@@ -422,15 +425,14 @@ def _value(
 
 
 def _same(one: Array, other: Array) -> bool:
-    """Whether two arrays of numbers are equal; nan is equal to nan."""
-    return np.array_equal(one, other, equal_nan=True)
+    """Whether two arrays hold the same numbers; nan is the same as nan."""
+    return one.tobytes() == other.tobytes()
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep NumPy's warnings back."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         yield
 
 
