@@ -35,8 +35,8 @@ TRUST = 4.0  # how many of its own error estimates the measurement is given
 DOUBT = 1e-3  # where that is more, relative to the largest entry, the measurement decides nothing
 KINK_TOLERANCE = 1e-3  # slopes to the right and to the left differ by less where there is no kink
 PRECISION = float(np.finfo(np.float64).eps)
-NEGLIGIBLE = RELATIVE / 8  # an error that leaves enough of what an answer is allowed
 DIRECTIONS = 2  # along which a gradient is confirmed
+CONFIRMED = RELATIVE / 8  # how close a slope must be; what is not that close is measured in full
 MANY = 256  # entries: an input with more is measured with one step size where that is enough
 STRAIGHT = RELATIVE / TRUST  # an error of one step size, relative to the entry, that may stay
 SAMPLE = 16  # entries of many that are measured with both, to see whether one is enough
@@ -370,7 +370,7 @@ class Measurement:
         rounding = TRUST * PRECISION * float(np.abs(weights) @ np.abs(output)) / STEP
         if not rounding <= RELATIVE * scale:
             return False
-        close = max(NEGLIGIBLE * scale, rounding)
+        close = max(CONFIRMED * scale, rounding)
         point = joined(self.point)
         directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, flat.size))
         directions *= np.maximum(1.0, np.abs(point))
