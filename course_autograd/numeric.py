@@ -111,8 +111,9 @@ class Jacobian:
         flat = np.ravel(upstream)
         error = TRUST * (self.errors[position] @ np.abs(flat))
         sizes = np.abs(self.blocks[position] @ flat)
-        largest = float(np.max(sizes[np.isfinite(sizes)], initial=1.0))
-        certain = error <= DOUBT * largest  # nan is not certain
+        # What is uncertain itself is no measure for others; nan is not certain.
+        known = error <= DOUBT * np.maximum(1.0, sizes)
+        certain = error <= DOUBT * float(np.max(sizes[known], initial=1.0))
         return np.asarray(~certain).reshape(self.shapes[position])
 
 

@@ -239,6 +239,33 @@ def test_an_entry_where_one_step_size_is_too_coarse_is_judged_by_two(
         assert found_wrong(measured, moved_by(right, index, error * frequency)) == [index]
 
 
+def test_more_entries_than_are_looked_at_first_may_need_the_second_step_size() -> None:
+    odd = np.setdiff1d(np.arange(1, 600, 3), np.arange(0, N, N // SAMPLE))
+    assert len(odd) > 9 * SAMPLE
+    x = np.array(X)
+    x[odd] = 0.0
+    right = smooth_gradient(x)
+    right[odd] += 50.0
+    measured = Measurement(lambda _ctx, x: smooth(x) + np.sum(np.sin(50.0 * x[odd])), (x,))
+    assert found_wrong(measured, right) == []
+    assert found_wrong(measured, moved_by(right, int(odd[0]), 1e-4)) == [odd[0]]
+    assert found_wrong(measured, moved_by(right, N - 2, 1e-4)) == [N - 2]
+
+
+def test_what_bends_is_measured_with_two_step_sizes_before_anything_is_judged() -> None:
+    x = np.array(X)
+    x[[7, 8, 9]] = 0.0, 0.7, 1.0
+
+    def uneven(_ctx: Any, x: Any) -> Any:
+        return smooth(x) + abs(x[7]) + np.sin(1e6 * x[8]) + np.exp(30.0 * (x[9] - 1.0)) / 30.0
+
+    found = jacobian(uneven, (x,))
+    assert found.wide[0][[7, 8, 9]].all()
+    assert np.count_nonzero(found.wide[0]) == SAMPLE + 3
+    assert np.flatnonzero(found.doubtful(ONE, 0)).tolist() == [7, 8]
+    assert abs(found.vjp(ONE)[0][9] - smooth_gradient(x)[9] - 1.0) < 1e-9
+
+
 def test_where_the_sample_shows_that_one_step_size_is_too_coarse_all_get_two() -> None:
     x = np.zeros(N)
     measured = Measurement(lambda _ctx, x: np.sum(np.sin(50.0 * x)), (x,))
@@ -418,7 +445,28 @@ def test_what_is_not_finite_is_never_confirmed(poison: float) -> None:
     assert not Measurement(cube, (x,)).confirms(np.ones(3), [wrong], seed=0)
 
 
+def test_confirming_takes_six_evaluations_beside_the_point_and_eight_where_it_curves() -> None:
+    calls = []
+
+    def counted(_ctx: Any, x: Any) -> Any:
+        calls.append(1)
+        return np.sum(np.sin(frequency * x))
+
+    x = np.array([0.3, -0.5, 0.9])
+    for frequency, expected in ((1.0, 1 + 6), (100.0, 1 + 8)):
+        calls.clear()
+        right = frequency * np.cos(frequency * x)
+        assert Measurement(counted, (x,)).confirms(ONE, [right], seed=1)
+        assert len(calls) == expected
+
+
 def test_nothing_is_confirmed_across_a_kink() -> None:
     x = np.array([1e-9, 1.0, -2.0])
+    measured = Measurement(lambda _ctx, x: np.abs(x), (x,))
+    assert not any(measured.confirms(np.ones(3), [np.sign(x)], seed=seed) for seed in range(50))
+
+
+def test_nor_is_a_gradient_at_a_kink_that_is_the_slope_of_every_chord() -> None:
+    x = np.array([0.0, 1.0, -2.0])
     measured = Measurement(lambda _ctx, x: np.abs(x), (x,))
     assert not any(measured.confirms(np.ones(3), [np.sign(x)], seed=seed) for seed in range(50))
