@@ -8,8 +8,8 @@ between them. Nothing here knows any derivative.
 A right gradient is confirmed by its slopes along a few random directions, however many entries it
 has. Only what is not confirmed is measured entry by entry, to tell where it is wrong.
 
-Of many entries, only those get the second step size that bend, some others to see whether the
-first was small enough, and those a verdict hangs on.
+Of many entries, not all get the second step size: those that bend, a sample of the others, to see
+whether the first was small enough, and those that a verdict hangs on.
 
 Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolation).
 """
@@ -28,6 +28,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Rows = Array | slice  # some entries of an input
+EVERY = slice(None)
 
 STEP = 6e-6  # the cube root of float64's precision: truncation and rounding errors balance
 RELATIVE = 1e-8  # how close an answer must be, relative to the largest entry of the truth
@@ -35,11 +37,12 @@ TRUST = 4.0  # how many of its own error estimates the measurement is given
 DOUBT = 1e-3  # where that is more, relative to the largest entry, the measurement decides nothing
 KINK_TOLERANCE = 1e-3  # slopes to the right and to the left differ by less where there is no kink
 PRECISION = float(np.finfo(np.float64).eps)
+CHORDS = STEP * np.array([1.0, -1.0, 2.0, -2.0])  # their ends: right, left, wide right, wide left
 DIRECTIONS = 2  # along which a gradient is confirmed
 CONFIRMED = RELATIVE / 8  # how close a slope must be; what is not that close is measured in full
 MANY = 256  # entries: an input with more is measured with one step size where that is enough
 STRAIGHT = RELATIVE / TRUST  # an error of one step size, relative to the entry, that may stay
-SAMPLE = 16  # entries of many that are measured with both, to see whether one is enough
+SAMPLE = 8  # entries of many that are measured with both, to see whether one is enough
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,8 @@ class Jacobian:
     bends : tuple of ndarray
         How much the slope to the right exceeds that to the left, for each entry of `blocks`.
     wide : tuple of ndarray
-        For each input, which of its entries were measured with both step sizes. The estimated
-        error of the others holds if they are as smooth as they look: hardly bent, between
-        neighbours that are straight.
+        For each input, which of its entries were measured with both step sizes: all, if they are
+        few. The errors of the others are estimated from their bends and from a sample.
     shapes : tuple of shapes
         Shapes of the inputs.
     """
@@ -96,11 +98,10 @@ class Jacobian:
 
         It is at least `relative` to the largest entry. Entries that are `doubtful` do not count.
         """
-        flat = np.ravel(upstream)
-        trusted = ~np.ravel(self.doubtful(upstream, position))
-        largest = float(np.max(np.abs(self.blocks[position] @ flat)[trusted], initial=0.0))
-        error = float(np.max((self.errors[position] @ np.abs(flat))[trusted], initial=0.0))
-        return max(relative * max(1.0, largest), TRUST * error)
+        sizes, errors, certain = self._certainty(upstream, position)
+        largest = float(np.max(sizes, initial=0.0, where=certain))
+        error = float(np.max(errors, initial=0.0, where=certain))
+        return max(relative * max(1.0, largest), error)
 
     def doubtful(self, upstream: Array, position: int) -> Array:
         """Return for each entry of one input whether its gradient is too uncertain to judge by.
@@ -108,13 +109,17 @@ class Jacobian:
         So it is at a kink, where the function is too steep for the step, and where it has no
         finite value.
         """
-        flat = np.ravel(upstream)
-        error = TRUST * (self.errors[position] @ np.abs(flat))
-        sizes = np.abs(self.blocks[position] @ flat)
-        # What is uncertain itself is no measure for others; nan is not certain.
-        known = error <= DOUBT * np.maximum(1.0, sizes)
-        certain = error <= DOUBT * float(np.max(sizes[known], initial=1.0))
+        _, _, certain = self._certainty(upstream, position)
         return np.asarray(~certain).reshape(self.shapes[position])
+
+    def _certainty(self, upstream: Array, position: int) -> tuple[Array, Array, Array]:
+        """Return for each entry of one input its size, its error, and whether it is certain."""
+        flat = np.ravel(upstream)
+        sizes = np.abs(self.blocks[position] @ flat)
+        errors = TRUST * (self.errors[position] @ np.abs(flat))
+        # What is uncertain itself is no measure for others; nan is not certain.
+        known = errors <= DOUBT * np.maximum(1.0, sizes)
+        return sizes, errors, errors <= DOUBT * float(np.max(sizes, initial=1.0, where=known))
 
 
 def jacobian(
@@ -182,7 +187,7 @@ class Measurement:
         """The derivative, entry by entry."""
         sizes = [value.size for value in self.point]
         with _quiet():
-            near = [self._chords(k, np.arange(size), 1.0) for k, size in enumerate(sizes)]
+            near = [self._chords(position, EVERY, 1.0) for position in range(len(sizes))]
             found = Jacobian(
                 self.output,
                 blocks=tuple(slopes for slopes, _ in near),
@@ -195,7 +200,7 @@ class Measurement:
                 if size > MANY:
                     self._widen_where_needed(found, position)
                 else:
-                    self._widen(found, position, np.arange(size))
+                    self._widen(found, position, EVERY)
         return found
 
     def judging(
@@ -204,7 +209,8 @@ class Measurement:
         """Return the derivative, measured with both step sizes where a verdict hangs on it.
 
         An entry that agrees with one step size needs no second. Of those that are off, the worst
-        ones get it: if one stays off, the gradient is wrong. Else more get it, in the end all.
+        ones get it: if one stays off, the gradient is wrong. Else more get it, in the end all. So
+        no gradient is found wrong by an entry that was measured with one step size only.
 
         Parameters
         ----------
@@ -244,12 +250,13 @@ class Measurement:
     def _widen_where_needed(self, found: Jacobian, position: int) -> None:
         """Measure with both step sizes what bends, and some of the rest; if need be, all.
 
-        Where derivatives grow as those of an exponential do, the third one follows from the bend.
-        That may not be so: some of the entries that look straight tell.
+        The error of one step size is a third derivative's. Where derivatives grow as those of an
+        exponential do, it follows from the bend. That may not be so: a sample of the entries that
+        look straight tells.
         """
         near, bend = found.blocks[position], found.bends[position]
         size = np.maximum(1.0, np.abs(near))
-        curved = bend**2 / size
+        curved = bend**2 / size  # six times that error
         straight: Array = np.all(curved <= STRAIGHT * size, axis=1)  # nan is not straight
         sample = np.flatnonzero(straight)
         sample = sample[:: max(1, math.ceil(len(sample) / SAMPLE))]
@@ -262,10 +269,10 @@ class Measurement:
         if bent.size:
             self._widen(found, position, bent)
         error = np.maximum(curved, np.where(near != 0.0, typical * size, 0.0))
-        error += self._rounding(position, slice(None))
+        error += self._rounding(position, EVERY)
         np.copyto(found.errors[position], error, where=~wide[:, None])
 
-    def _widen(self, found: Jacobian, position: int, rows: Array) -> Array:
+    def _widen(self, found: Jacobian, position: int, rows: Rows) -> Array:
         """Measure some entries of one input with the second step size, too.
 
         Returns by how much the slopes of the two step sizes differ. No entry may be given twice.
@@ -278,22 +285,22 @@ class Measurement:
         kink = np.abs(2.0 * bend - wide_bend)
         kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
         error = drift + self._rounding(position, rows) + kink
-        lost = ~np.isfinite(block) | ~np.isfinite(error)
+        lost = ~np.isfinite(block + error)
         block[lost] = error[lost] = np.nan
         found.blocks[position][rows], found.errors[position][rows] = block, error
         found.wide[position][rows] = True
         return np.asarray(drift)
 
-    def _steps(self, position: int, rows: Array | slice) -> Array:
+    def _steps(self, position: int, rows: Rows) -> Array:
         """Return the steps of some entries of one input."""
         return np.asarray(STEP * np.maximum(1.0, np.abs(self.point[position].reshape(-1)[rows])))
 
-    def _rounding(self, position: int, rows: Array | slice) -> Array:
+    def _rounding(self, position: int, rows: Rows) -> Array:
         """Return the error of the slopes that comes from rounding the values."""
         values = PRECISION * np.abs(self.output.reshape(-1))
         return np.multiply.outer(1.0 / self._steps(position, rows), values)
 
-    def _chords(self, position: int, rows: Array, times: float) -> tuple[Array, Array]:
+    def _chords(self, position: int, rows: Rows, times: float) -> tuple[Array, Array]:
         """Return the slope of the chord over the point and how much it bends there.
 
         Both for some entries of one input, in rows, and all of the output, in columns. The chord
@@ -308,10 +315,11 @@ class Measurement:
         output = self.output.reshape(-1)
         return (right - left) / (above + below), (right - output) / above - (output - left) / below
 
-    def _moved(self, position: int, rows: Array, ends: Array) -> Array:
+    def _moved(self, position: int, rows: Rows, ends: Array) -> Array:
         """Return the values with one entry of an input moved: each of `rows` to its two `ends`."""
         found = np.empty((*ends.shape, *self.output.shape))
         above, below = found
+        numbers = np.arange(self.point[position].size)[rows].tolist()
         forward, options = self._forward, self._options
         # The entries are moved in one copy: nearly all the time goes into `forward`.
         kept = [np.array(value) for value in self.point]
@@ -319,7 +327,7 @@ class Measurement:
             rule = partial(forward, **options) if options else forward
             given = [value if value.ndim else value[()] for value in kept]
             moved = kept[position].reshape(-1)
-            moves = zip(rows.tolist(), moved[rows].tolist(), *ends.tolist(), strict=True)
+            moves = zip(numbers, moved[rows].tolist(), *ends.tolist(), strict=True)
             for i, (row, middle, right, left) in enumerate(moves):
                 moved[row] = right
                 above[i] = rule([], *given)
@@ -329,7 +337,7 @@ class Measurement:
         # A number cannot be moved in place, nor anything if the rule writes into its inputs.
         if not self.point[position].ndim or not all(map(_same, kept, self.point)):
             for side, values in enumerate(found):
-                for i, row in enumerate(rows):
+                for i, row in enumerate(numbers):
                     kept = [np.array(value) for value in self.point]
                     kept[position].reshape(-1)[row] = ends[side, i]
                     values[i] = _value(forward, kept, options)
@@ -375,11 +383,12 @@ class Measurement:
         point = joined(self.point)
         directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, flat.size))
         directions *= np.maximum(1.0, np.abs(point))
+        ends = CHORDS
         slopes: list[float] = []
-        steps = STEP * np.array([1.0, -1.0, 2.0, -2.0])
         with _quiet():
             for direction, expected in zip(directions, directions @ flat, strict=True):
-                points = point + np.multiply.outer(steps, direction)
+                points = np.multiply.outer(ends, direction)
+                points += point
                 right, left, *wide = self._along(weights, points)
                 slope, kink = (right - left) / (2.0 * STEP), (right + left - 2.0 * middle) / STEP
                 if wide:
@@ -388,7 +397,7 @@ class Measurement:
                     kink = 2.0 * kink - (right + left - 2.0 * middle) / (2.0 * STEP)
                     slope += drift / 3.0
                     if TRUST * abs(drift) <= close:
-                        steps = steps[:2]  # along the next direction, too, one step size is enough
+                        ends = CHORDS[:2]  # along the next direction, too, one step size will do
                 # nan agrees with nothing
                 if not (
                     abs(kink) <= KINK_TOLERANCE * max(1.0, abs(slope))
