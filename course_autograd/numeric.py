@@ -281,8 +281,11 @@ class Measurement:
         far, wide_bend = self._chords(position, rows, 2.0)
         drift = np.abs(near - far)
         block = near + (near - far) / 3.0
-        # A smooth function bends in proportion to the width; what remains is a kink.
-        kink = np.abs(2.0 * bend - wide_bend)
+        # A smooth function bends in proportion to the width; what remains is a kink. Beside a curve
+        # it is the truer bend; the narrow one is larger where the kink lies a little to one side.
+        remains = 2.0 * bend - wide_bend
+        kink = np.abs(remains)
+        found.bends[position][rows] = np.where(kink > np.abs(bend), remains, bend)
         kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
         error = drift + self._rounding(position, rows) + kink
         lost = ~np.isfinite(block + error)

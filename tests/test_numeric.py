@@ -239,17 +239,32 @@ def test_an_entry_where_one_step_size_is_too_coarse_is_judged_by_two(
         assert found_wrong(measured, moved_by(right, index, error * frequency)) == [index]
 
 
-def test_more_entries_than_are_looked_at_first_may_need_the_second_step_size() -> None:
+@pytest.mark.parametrize("frequency", [50.0, 1e6])
+def test_more_entries_than_are_looked_at_first_may_need_the_second_step_size(
+    frequency: float,
+) -> None:
     odd = np.setdiff1d(np.arange(1, 600, 3), np.arange(0, N, N // SAMPLE))
     assert len(odd) > 9 * SAMPLE
     x = np.array(X)
     x[odd] = 0.0
     right = smooth_gradient(x)
-    right[odd] += 50.0
-    measured = Measurement(lambda _ctx, x: smooth(x) + np.sum(np.sin(50.0 * x[odd])), (x,))
+    right[odd] += frequency
+    measured = Measurement(lambda _ctx, x: smooth(x) + np.sum(np.sin(frequency * x[odd])), (x,))
     assert found_wrong(measured, right) == []
-    assert found_wrong(measured, moved_by(right, int(odd[0]), 1e-4)) == [odd[0]]
-    assert found_wrong(measured, moved_by(right, N - 2, 1e-4)) == [N - 2]
+    steep = odd.tolist() if frequency > 50.0 else []
+    assert np.flatnonzero(measured.jacobian.doubtful(ONE, 0)).tolist() == steep
+    for index in {N - 2, int(odd[0])} - set(steep):
+        assert found_wrong(measured, moved_by(right, index, 1e-4)) == [index]
+
+
+def test_a_rule_that_writes_into_many_inputs_is_measured_all_the_same() -> None:
+    def doubled(_ctx: Any, x: Any) -> Any:
+        x += x
+        return smooth(x)
+
+    x = np.array(X)
+    assert found_wrong(Measurement(doubled, (x,)), 2.0 * smooth_gradient(2.0 * x)) == []
+    np.testing.assert_array_equal(x, X)
 
 
 def test_what_bends_is_measured_with_two_step_sizes_before_anything_is_judged() -> None:
