@@ -294,14 +294,15 @@ class Measurement:
         found.wide[position][rows] = True
         return np.asarray(drift)
 
-    def _steps(self, position: int, rows: Rows) -> Array:
-        """Return the steps of some entries of one input."""
-        return np.asarray(STEP * np.maximum(1.0, np.abs(self.point[position].reshape(-1)[rows])))
+    @cached_property
+    def _steps(self) -> list[Array]:
+        """The steps of the entries of each input."""
+        return [STEP * np.maximum(1.0, np.abs(value.reshape(-1))) for value in self.point]
 
     def _rounding(self, position: int, rows: Rows) -> Array:
         """Return the error of the slopes that comes from rounding the values."""
         values = PRECISION * np.abs(self.output.reshape(-1))
-        return np.multiply.outer(1.0 / self._steps(position, rows), values)
+        return np.multiply.outer(1.0 / self._steps[position][rows], values)
 
     def _chords(self, position: int, rows: Rows, times: float) -> tuple[Array, Array]:
         """Return the slope of the chord over the point and how much it bends there.
@@ -310,7 +311,7 @@ class Measurement:
         reaches from `times` the step to the left to `times` the step to the right.
         """
         middle = self.point[position].reshape(-1)[rows]
-        widths = times * self._steps(position, rows)
+        widths = times * self._steps[position][rows]
         ends = np.stack((middle + widths, middle - widths))
         right, left = self._moved(position, rows, ends)
         # The widths are those that floats really give.
