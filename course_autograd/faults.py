@@ -19,7 +19,7 @@ from course_autograd.errors import CourseError
 from course_autograd.exercises import exercises
 from course_autograd.exercises.report import examine
 from course_autograd.graph import Message, Node, follow, items, known_messages, trace
-from course_autograd.numeric import STEP, Array, Measurement
+from course_autograd.numeric import RELATIVE, STEP, Array, Measurement
 from course_autograd.replay import Replay, forward
 from course_autograd.rule import run_rule
 from course_autograd.tensor import Tensor
@@ -199,43 +199,24 @@ def _judge_scaled(
     if yours.size > MOST_ENTRIES:
         agrees = _agrees_along_directions(function, at, yours * size, SINGLE if single else 1e-5)
         return Judged(number, "right" if agrees else "wrong", None, float("nan"))
-    jacobian = measurement.jacobian
+    relative = SINGLE if single else RELATIVE
+    jacobian = measurement.judging(one, [yours], relative)
     (measured,) = jacobian.vjp(one)
     certain = ~jacobian.doubtful(one, 0)
     if not certain.any():
         return Judged(number, "open", None, float("nan"))
     scale = max(1.0, float(np.max(np.abs(measured[certain]))))
-    tolerance = max(jacobian.tolerance(one, 0), SINGLE * scale if single else 0.0)
-    off = certain & ~(np.abs(yours - measured) <= tolerance)
-    certain &= ~_between_one_sided(measurement, yours, off, tolerance)
+    tolerance = jacobian.tolerance(one, 0, relative)
+    distance = np.abs(yours - measured)
+    # At a kink, however small, every slope between those to the right and to the left is right.
+    beside = jacobian.bend(one, 0) / 2.0
+    certain &= (distance <= tolerance) | (distance > tolerance + beside)
     if not certain.any():
         return Judged(number, "open", None, float("nan"))
-    worst = float(np.max(np.abs(yours - measured)[certain]))
+    worst = float(np.max(distance[certain]))
     shown = np.where(certain, measured, np.nan) * size  # at a kink there is not one slope
     state: State = "right" if worst <= tolerance else "wrong"
     return Judged(number, state, shown if shown.ndim else shown[()], worst / scale)
-
-
-def _between_one_sided(
-    measurement: Measurement, gradient: Array, entries: Array, tolerance: float
-) -> Array:
-    """Return those of the `entries` whose gradient lies between the slopes to left and right.
-
-    So it is at a kink, however small: there every slope between the two is right.
-    """
-    found = np.zeros(entries.shape, dtype=bool)
-    here = float(measurement.output)
-    point = np.array(measurement.point[0])
-    for index in map(tuple, np.argwhere(entries)):
-        middle, slopes = float(point[index]), []
-        step = STEP * max(1.0, abs(middle))
-        for moved in (middle + step, middle - step):
-            point[index] = moved
-            slopes.append((float(measurement.at([point])) - here) / (moved - middle))
-        point[index] = middle
-        low, high = min(slopes) - tolerance, max(slopes) + tolerance
-        found[index] = low <= gradient[index] <= high
-    return found
 
 
 def _agrees_along_directions(

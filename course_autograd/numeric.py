@@ -8,33 +8,41 @@ between them. Nothing here knows any derivative.
 A right gradient is confirmed by its slopes along a few random directions, however many entries it
 has. Only what is not confirmed is measured entry by entry, to tell where it is wrong.
 
+Of many entries, not all get the second step size: those that bend, a sample of the others, to see
+whether the first was small enough, and those that a verdict hangs on.
+
 Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolation).
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Rows = Array | slice  # some entries of an input
+EVERY = slice(None)
 
 STEP = 6e-6  # the cube root of float64's precision: truncation and rounding errors balance
 RELATIVE = 1e-8  # how close an answer must be, relative to the largest entry of the truth
 TRUST = 4.0  # how many of its own error estimates the measurement is given
 DOUBT = 1e-3  # where that is more, relative to the largest entry, the measurement decides nothing
-NEARBY = 1e-4  # how far from a kink its smooth neighbours are taken
-KINK_TOLERANCE = 1e-3  # gradients vary that little within `NEARBY`
+KINK_TOLERANCE = 1e-3  # slopes to the right and to the left differ by less where there is no kink
 PRECISION = float(np.finfo(np.float64).eps)
+CHORDS = STEP * np.array([1.0, -1.0, 2.0, -2.0])  # their ends: right, left, wide right, wide left
 DIRECTIONS = 2  # along which a gradient is confirmed
 CONFIRMED = RELATIVE / 8  # how close a slope must be; what is not that close is measured in full
+MANY = 256  # entries: an input with more is measured with one step size where that is enough
+STRAIGHT = RELATIVE / TRUST  # an error of one step size, relative to the entry, that may stay
+SAMPLE = 8  # entries of many that are measured with both, to see whether one is enough
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,11 @@ class Jacobian:
         ``blocks[k][i, j]`` is d(output_j) / d(input_k)_i.
     errors : tuple of ndarray
         Estimated size of the error of each entry of `blocks`; nan where there is no finite value.
+    bends : tuple of ndarray
+        How much the slope to the right exceeds that to the left, for each entry of `blocks`.
+    wide : tuple of ndarray
+        For each input, which of its entries were measured with both step sizes: all, if they are
+        few. The errors of the others are estimated from their bends and from a sample.
     shapes : tuple of shapes
         Shapes of the inputs.
     """
@@ -57,6 +70,8 @@ class Jacobian:
     output: Array
     blocks: tuple[Array, ...]
     errors: tuple[Array, ...]
+    bends: tuple[Array, ...]
+    wide: tuple[Array, ...]
     shapes: tuple[tuple[int, ...], ...]
 
     def vjp(self, upstream: Array) -> tuple[Array, ...]:
@@ -70,16 +85,23 @@ class Jacobian:
             for block, shape in zip(self.blocks, self.shapes, strict=True)
         )
 
-    def tolerance(self, upstream: Array, position: int) -> float:
+    def bend(self, upstream: Array, position: int) -> Array:
+        """Return how far the slopes to both sides lie apart, for each entry of one input.
+
+        At a kink, every gradient is right that lies between the two.
+        """
+        bend = np.abs(self.bends[position] @ np.ravel(upstream))
+        return np.asarray(bend).reshape(self.shapes[position])
+
+    def tolerance(self, upstream: Array, position: int, relative: float = RELATIVE) -> float:
         """Return how far a right gradient of one input may lie from the measured one.
 
-        Entries that are `doubtful` do not count.
+        It is at least `relative` to the largest entry. Entries that are `doubtful` do not count.
         """
-        flat = np.ravel(upstream)
-        trusted = ~np.ravel(self.doubtful(upstream, position))
-        largest = float(np.max(np.abs(self.blocks[position] @ flat)[trusted], initial=0.0))
-        error = float(np.max((self.errors[position] @ np.abs(flat))[trusted], initial=0.0))
-        return max(RELATIVE * max(1.0, largest), TRUST * error)
+        sizes, errors, certain = self._certainty(upstream, position)
+        largest = float(np.max(sizes, initial=0.0, where=certain))
+        error = float(np.max(errors, initial=0.0, where=certain))
+        return max(relative * max(1.0, largest), error)
 
     def doubtful(self, upstream: Array, position: int) -> Array:
         """Return for each entry of one input whether its gradient is too uncertain to judge by.
@@ -87,12 +109,17 @@ class Jacobian:
         So it is at a kink, where the function is too steep for the step, and where it has no
         finite value.
         """
-        flat = np.ravel(upstream)
-        error = TRUST * (self.errors[position] @ np.abs(flat))
-        sizes = np.abs(self.blocks[position] @ flat)
-        largest = float(np.max(sizes[np.isfinite(sizes)], initial=1.0))
-        certain = error <= DOUBT * largest  # nan is not certain
+        _, _, certain = self._certainty(upstream, position)
         return np.asarray(~certain).reshape(self.shapes[position])
+
+    def _certainty(self, upstream: Array, position: int) -> tuple[Array, Array, Array]:
+        """Return for each entry of one input its size, its error, and whether it is certain."""
+        flat = np.ravel(upstream)
+        sizes = np.abs(self.blocks[position] @ flat)
+        errors = TRUST * (self.errors[position] @ np.abs(flat))
+        # What is uncertain itself is no measure for others; nan is not certain.
+        known = errors <= DOUBT * np.maximum(1.0, sizes)
+        return sizes, errors, errors <= DOUBT * float(np.max(sizes, initial=1.0, where=known))
 
 
 def jacobian(
@@ -115,68 +142,7 @@ def jacobian(
     -------
     Jacobian
     """
-    point = [np.array(value, dtype=np.float64) for value in inputs]
-    output = evaluate(forward, [value.copy() for value in point], options)
-    blocks, errors = [], []
-    for position, here in enumerate(point):
-        middle = here.reshape(-1)
-        step = STEP * np.maximum(1.0, np.abs(middle))
-        with _quiet():
-            near, bend = _chords(forward, point, options, position, step, output)
-            far, wide_bend = _chords(forward, point, options, position, 2.0 * step, output)
-            block = near + (near - far) / 3.0
-            # A smooth function bends in proportion to the width; what remains is a kink.
-            kink = np.abs(2.0 * bend - wide_bend)
-            kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
-            rounding = np.multiply.outer(1.0 / step, PRECISION * np.abs(output))
-            error = np.abs(near - far) + rounding + kink
-        lost = ~np.isfinite(block) | ~np.isfinite(error)
-        block[lost] = error[lost] = np.nan
-        blocks.append(block.reshape(here.size, output.size))
-        errors.append(error.reshape(here.size, output.size))
-    shapes = tuple(here.shape for here in point)
-    return Jacobian(output, tuple(blocks), tuple(errors), shapes)
-
-
-def _chords(
-    forward: Callable[..., Any],
-    point: Sequence[Array],
-    options: Mapping[str, Any] | None,
-    position: int,
-    widths: Array,
-    output: Array,
-) -> tuple[Array, Array]:
-    """Return the slope of the chord over the point and how much it bends there, for each entry.
-
-    The chord reaches from `widths` to the left to `widths` to the right.
-    """
-    middle = point[position].reshape(-1)
-    ends = np.stack((middle + widths, middle - widths))
-    found = np.empty((*ends.shape, *output.shape))
-    # The entries are moved one after the other, in one copy: all the time goes into `forward`.
-    kept = [np.array(value) for value in point]
-    given = [value if value.ndim else value[()] for value in kept]
-    moved, constants = kept[position].reshape(-1), options or {}
-    for side, row in np.ndindex(ends.shape):
-        moved[row] = ends[side, row]
-        if not point[position].ndim:
-            given[position] = moved[0]
-        found[side, row] = forward([], *given, **constants)
-        moved[row] = middle[row]
-    if not all(map(_same, kept, point)):  # the rule writes into its inputs: a copy each time
-        for side, row in np.ndindex(ends.shape):
-            kept = [np.array(value) for value in point]
-            kept[position].reshape(-1)[row] = ends[side, row]
-            found[side, row] = _value(forward, kept, options)
-    right, left = found
-    columns = (-1,) + (1,) * output.ndim  # the widths are those that floats really give
-    above, below = (ends[0] - middle).reshape(columns), (middle - ends[1]).reshape(columns)
-    return (right - left) / (above + below), (right - output) / above - (output - left) / below
-
-
-def _same(one: Array, other: Array) -> bool:
-    """Whether two arrays of numbers are equal; nan is equal to nan."""
-    return np.array_equal(one, other, equal_nan=True)
+    return Measurement(forward, inputs, options).jacobian
 
 
 class Measurement:
@@ -205,23 +171,183 @@ class Measurement:
         inputs: Sequence[Any],
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._forward, self._options = forward, options
+        self._forward, self._options = forward, options or {}
         self.point = [np.array(value, dtype=np.float64) for value in inputs]
         self.confirmed: tuple[float, ...] = ()
 
     @cached_property
     def output(self) -> Array:
         """The value at the point."""
-        return self.at(self.point)
+        return evaluate(self._forward, [value.copy() for value in self.point], self._options)
 
-    def at(self, values: Sequence[Array]) -> Array:
-        """Return the value for other inputs."""
-        return evaluate(self._forward, values, self._options)
+    # --- entry by entry ---
 
     @cached_property
     def jacobian(self) -> Jacobian:
         """The derivative, entry by entry."""
-        return jacobian(self._forward, self.point, self._options)
+        sizes = [value.size for value in self.point]
+        with _quiet():
+            near = [self._chords(position, EVERY, 1.0) for position in range(len(sizes))]
+            found = Jacobian(
+                self.output,
+                blocks=tuple(slopes for slopes, _ in near),
+                errors=tuple(np.zeros_like(slopes) for slopes, _ in near),
+                bends=tuple(bends for _, bends in near),
+                wide=tuple(np.zeros(size, dtype=bool) for size in sizes),
+                shapes=tuple(value.shape for value in self.point),
+            )
+            for position, size in enumerate(sizes):
+                if size > MANY:
+                    self._widen_where_needed(found, position)
+                else:
+                    self._widen(found, position, EVERY)
+        return found
+
+    def judging(
+        self, upstream: Array, gradients: Sequence[Array | None], relative: float = RELATIVE
+    ) -> Jacobian:
+        """Return the derivative, measured with both step sizes where a verdict hangs on it.
+
+        An entry that agrees with one step size needs no second. Of those that are off, the worst
+        ones get it: if one stays off, the gradient is wrong. Else more get it, in the end all. So
+        no gradient is found wrong by an entry that was measured with one step size only.
+
+        Parameters
+        ----------
+        upstream : ndarray
+        gradients : sequence of (ndarray or None)
+            Those to be judged; None, and what has another shape than its input, is passed over.
+        relative : float
+            As for `Jacobian.tolerance`.
+
+        Returns
+        -------
+        Jacobian
+        """
+        found = self.jacobian
+        for position, (given, shape) in enumerate(zip(gradients, found.shapes, strict=False)):
+            if given is None or given.shape != shape:
+                continue
+            wide, most = found.wide[position], SAMPLE
+            while not wide.all():
+                with np.errstate(all="ignore"):
+                    distance = np.ravel(np.abs(given - found.vjp(upstream)[position]))
+                certain = ~np.ravel(found.doubtful(upstream, position))
+                allowed = found.tolerance(upstream, position, relative)
+                # Between the slopes to both sides a gradient may be accepted: it decides nothing.
+                beside = np.ravel(found.bend(upstream, position)) / 2.0
+                if (wide & certain & ~(distance <= allowed + beside)).any():  # nan is off
+                    break
+                undecided = np.flatnonzero(~wide & certain & ~(distance <= allowed))
+                if not undecided.size:
+                    break
+                worst = undecided[np.argsort(distance[undecided])[-most:]]
+                with _quiet():
+                    self._widen(found, position, worst)
+                most *= 8
+        return found
+
+    def _widen_where_needed(self, found: Jacobian, position: int) -> None:
+        """Measure with both step sizes what bends, and some of the rest; if need be, all.
+
+        The error of one step size is a third derivative's. Where derivatives grow as those of an
+        exponential do, it follows from the bend. That may not be so: a sample of the entries that
+        look straight tells.
+        """
+        near, bend = found.blocks[position], found.bends[position]
+        size = np.maximum(1.0, np.abs(near))
+        curved = bend**2 / size  # six times that error
+        straight: Array = np.all(curved <= STRAIGHT * size, axis=1)  # nan is not straight
+        sample = np.flatnonzero(straight)
+        sample = sample[:: max(1, math.ceil(len(sample) / SAMPLE))]
+        drift = self._widen(found, position, sample) - TRUST * self._rounding(position, sample)
+        typical = np.max(drift / size[sample], initial=0.0)
+        if not typical <= STRAIGHT:
+            straight[:] = False
+        wide = found.wide[position]
+        bent = np.flatnonzero(~straight & ~wide)
+        if bent.size:
+            self._widen(found, position, bent)
+        error = np.maximum(curved, np.where(near != 0.0, typical * size, 0.0))
+        error += self._rounding(position, EVERY)
+        np.copyto(found.errors[position], error, where=~wide[:, None])
+
+    def _widen(self, found: Jacobian, position: int, rows: Rows) -> Array:
+        """Measure some entries of one input with the second step size, too.
+
+        Returns by how much the slopes of the two step sizes differ. No entry may be given twice.
+        """
+        near, bend = found.blocks[position][rows], found.bends[position][rows]
+        far, wide_bend = self._chords(position, rows, 2.0)
+        drift = np.abs(near - far)
+        block = near + (near - far) / 3.0
+        # A smooth function bends in proportion to the width; what remains is a kink. Beside a curve
+        # it is the truer bend; the narrow one is larger where the kink lies a little to one side.
+        remains = 2.0 * bend - wide_bend
+        kink = np.abs(remains)
+        found.bends[position][rows] = np.where(kink > np.abs(bend), remains, bend)
+        kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
+        error = drift + self._rounding(position, rows) + kink
+        lost = ~np.isfinite(block + error)
+        block[lost] = error[lost] = np.nan
+        found.blocks[position][rows], found.errors[position][rows] = block, error
+        found.wide[position][rows] = True
+        return np.asarray(drift)
+
+    @cached_property
+    def _steps(self) -> list[Array]:
+        """The steps of the entries of each input."""
+        return [STEP * np.maximum(1.0, np.abs(value.reshape(-1))) for value in self.point]
+
+    def _rounding(self, position: int, rows: Rows) -> Array:
+        """Return the error of the slopes that comes from rounding the values."""
+        values = PRECISION * np.abs(self.output.reshape(-1))
+        return np.multiply.outer(1.0 / self._steps[position][rows], values)
+
+    def _chords(self, position: int, rows: Rows, times: float) -> tuple[Array, Array]:
+        """Return the slope of the chord over the point and how much it bends there.
+
+        Both for some entries of one input, in rows, and all of the output, in columns. The chord
+        reaches from `times` the step to the left to `times` the step to the right.
+        """
+        middle = self.point[position].reshape(-1)[rows]
+        widths = times * self._steps[position][rows]
+        ends = np.stack((middle + widths, middle - widths))
+        right, left = self._moved(position, rows, ends)
+        # The widths are those that floats really give.
+        above, below = (ends[0] - middle)[:, None], (middle - ends[1])[:, None]
+        output = self.output.reshape(-1)
+        return (right - left) / (above + below), (right - output) / above - (output - left) / below
+
+    def _moved(self, position: int, rows: Rows, ends: Array) -> Array:
+        """Return the values with one entry of an input moved: each of `rows` to its two `ends`."""
+        found = np.empty((*ends.shape, *self.output.shape))
+        above, below = found
+        numbers = np.arange(self.point[position].size)[rows].tolist()
+        forward, options = self._forward, self._options
+        # The entries are moved in one copy: nearly all the time goes into `forward`.
+        kept = [np.array(value) for value in self.point]
+        if self.point[position].ndim:
+            rule = partial(forward, **options) if options else forward
+            given = [value if value.ndim else value[()] for value in kept]
+            moved = kept[position].reshape(-1)
+            moves = zip(numbers, moved[rows].tolist(), *ends.tolist(), strict=True)
+            for i, (row, middle, right, left) in enumerate(moves):
+                moved[row] = right
+                above[i] = rule([], *given)
+                moved[row] = left
+                below[i] = rule([], *given)
+                moved[row] = middle
+        # A number cannot be moved in place, nor anything if the rule writes into its inputs.
+        if not self.point[position].ndim or not all(map(_same, kept, self.point)):
+            for side, values in enumerate(found):
+                for i, row in enumerate(numbers):
+                    kept = [np.array(value) for value in self.point]
+                    kept[position].reshape(-1)[row] = ends[side, i]
+                    values[i] = _value(forward, kept, options)
+        return found.reshape(*ends.shape, self.output.size)
+
+    # --- along directions ---
 
     def confirms(self, upstream: Array, gradients: Sequence[Array], seed: int) -> bool:
         """Whether `gradients` agree with the slopes along random directions.
@@ -245,52 +371,56 @@ class Measurement:
             measuring every entry takes no longer.
         """
         self.confirmed = ()
-        point, flat = joined(self.point), joined(gradients)
-        if point.size <= DIRECTIONS or not np.isfinite(flat).all():
+        flat = joined(gradients)
+        if flat.size <= DIRECTIONS:
             return False
-        scale = max(1.0, float(np.abs(flat).max()))
-        rng = np.random.default_rng(seed)
-        directions = rng.standard_normal((DIRECTIONS, point.size)) * np.maximum(1.0, np.abs(point))
-        weights, output = np.ravel(upstream), self.output.ravel()
-        rounding = PRECISION * float(np.abs(weights) @ np.abs(output)) / STEP
+        largest = float(np.abs(flat).max())
+        if not math.isfinite(largest):
+            return False
+        scale = max(1.0, largest)
+        weights, output = np.ravel(upstream), self.output.reshape(-1)
+        middle = float(weights @ output)
+        rounding = TRUST * PRECISION * float(np.abs(weights) @ np.abs(output)) / STEP
+        if not rounding <= RELATIVE * scale:
+            return False
+        close = max(CONFIRMED * scale, rounding)
+        point = joined(self.point)
+        directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, flat.size))
+        directions *= np.maximum(1.0, np.abs(point))
+        ends = CHORDS
         slopes: list[float] = []
-        doubt = 0.0
         with _quiet():
             for direction, expected in zip(directions, directions @ flat, strict=True):
-                slope, bend = self._chord(weights, point, STEP * direction)
-                if not slopes:
-                    wide, _ = self._chord(weights, point, 2.0 * STEP * direction)
-                    doubt = TRUST * (abs(slope - wide / 2.0) / STEP + rounding)
-                slope, bend = slope / STEP, bend / STEP
+                points = np.multiply.outer(ends, direction)
+                points += point
+                right, left, *wide = self._along(weights, points)
+                slope, kink = (right - left) / (2.0 * STEP), (right + left - 2.0 * middle) / STEP
+                if wide:
+                    right, left = wide
+                    drift = slope - (right - left) / (4.0 * STEP)
+                    kink = 2.0 * kink - (right + left - 2.0 * middle) / (2.0 * STEP)
+                    slope += drift / 3.0
+                    if TRUST * abs(drift) <= close:
+                        ends = CHORDS[:2]  # along the next direction, too, one step size will do
                 # nan agrees with nothing
                 if not (
-                    doubt <= RELATIVE * scale
-                    and abs(bend) <= KINK_TOLERANCE * max(1.0, abs(slope))
-                    and abs(expected - slope) <= max(CONFIRMED * scale, doubt)
+                    abs(kink) <= KINK_TOLERANCE * max(1.0, abs(slope))
+                    and abs(expected - slope) <= close
                 ):
                     return False
                 slopes.append(slope)
         self.confirmed = tuple(slopes)
         return True
 
-    def _chord(self, weights: Array, point: Array, step: Array) -> tuple[float, float]:
-        """Return by how much ``weights @ z`` rises over half a chord, and how much it bends.
-
-        The chord reaches from `point` - `step` to `point` + `step`, both flat; z is the value.
-        """
-        right, left = (
-            float(weights @ _value(self._forward, self._split(moved), self._options).ravel())
-            for moved in (point + step, point - step)
-        )
-        return (right - left) / 2.0, right + left - 2.0 * float(weights @ self.output.ravel())
-
-    def _split(self, flat: Array) -> list[Array]:
-        """Cut a flat array into arrays of the shapes of the inputs."""
-        parts, start = [], 0
+    def _along(self, weights: Array, points: Array) -> list[float]:
+        """Return ``weights @ z`` at each of some points, where z is the value."""
+        inputs, start = [], 0
         for here in self.point:
-            parts.append(flat[start : start + here.size].reshape(here.shape))
-            start += here.size
-        return parts
+            end = start + here.size
+            inputs.append(points[:, start:end].reshape(-1, *here.shape))
+            start = end
+        values = (self._forward([], *given, **self._options) for given in zip(*inputs, strict=True))
+        return [float(weights @ np.asarray(z, dtype=np.float64).reshape(-1)) for z in values]
 
 
 def evaluate(
@@ -308,68 +438,16 @@ def _value(
     return np.asarray(forward([], *plain, **(options or {})), dtype=np.float64)
 
 
+def _same(one: Array, other: Array) -> bool:
+    """Whether two arrays hold the same numbers; nan is the same as nan."""
+    return one.tobytes() == other.tobytes()
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep NumPy's warnings back."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         yield
-
-
-# --- kinks -----------------------------------------------------------------------------------
-
-
-def nearby_jacobians(
-    forward: Callable[..., Any],
-    inputs: Sequence[Any],
-    options: Mapping[str, Any] | None,
-    draws: int = 24,
-) -> Array:
-    """Measure the derivative at smooth points around a kink, always the same ones.
-
-    Returns
-    -------
-    ndarray
-        One matrix for each point: (points, entries of all inputs, entries of the output).
-    """
-    rng = np.random.default_rng(0)
-    point = [np.array(value, dtype=np.float64) for value in inputs]
-    found = []
-    for _ in range(draws):
-        moved = [
-            here + NEARBY * rng.uniform(0.5, 1.0, here.shape) * rng.choice([-1.0, 1.0], here.shape)
-            for here in point
-        ]
-        measured = jacobian(forward, moved, options)
-        # Left out where a step went across the kink, or there is no finite value.
-        if all(np.max(error, initial=0.0) <= KINK_TOLERANCE for error in measured.errors):
-            found.append(np.concatenate(measured.blocks))
-    return np.stack(found) if found else np.empty((0, 0, 0))
-
-
-def nearby_gradients(nearby: Array, upstream: Array) -> list[Array]:
-    """Return the different gradients found at smooth points around a kink; none if there is none.
-
-    Their convex hull is the set of all subgradients there (Clarke's generalised gradient).
-
-    Parameters
-    ----------
-    nearby : ndarray
-        As `nearby_jacobians` measures it.
-    upstream : ndarray
-
-    Returns
-    -------
-    list of ndarray
-        Each holds the gradients of all inputs, flattened and joined.
-    """
-    found: list[Array] = []
-    left = nearby @ np.ravel(upstream) if len(nearby) else nearby
-    while len(left):
-        first = left[0]
-        found.append(first)
-        left = left[np.max(np.abs(left - first), axis=1) >= KINK_TOLERANCE]
-    return found
 
 
 def joined(gradients: Sequence[Any]) -> Array:
@@ -377,25 +455,3 @@ def joined(gradients: Sequence[Any]) -> Array:
     if len(gradients) == 1:
         return np.ravel(gradients[0])
     return np.concatenate([np.ravel(gradient) for gradient in gradients])
-
-
-def in_hull(point: Array, corners: Sequence[Array], tolerance: float = KINK_TOLERANCE) -> bool:
-    """Whether `point` is a weighted average of `corners`, up to `tolerance`.
-
-    A point lies in a convex hull exactly if it is an average, with positive weights, of some of
-    the corners that are affinely independent. There are few corners: all choices are tried.
-    """
-    if not np.all(np.isfinite(point)):
-        return False
-    scale = max(1.0, max((float(np.max(np.abs(corner))) for corner in corners), default=1.0))
-    if np.max(np.abs(point), initial=0.0) > 2.0 * scale:
-        return False
-    for count in range(1, len(corners) + 1):
-        for chosen in itertools.combinations(corners, count):
-            last = chosen[-1]
-            edges = np.stack([corner - last for corner in chosen[:-1]] or [np.zeros_like(last)], 1)
-            weights = np.linalg.lstsq(edges, point - last, rcond=None)[0]
-            inside = np.all(weights >= -tolerance) and np.sum(weights) <= 1.0 + tolerance
-            if inside and np.max(np.abs(edges @ weights + last - point)) <= tolerance * scale:
-                return True
-    return False

@@ -418,6 +418,25 @@ def test_of_large_arrays_the_entry_that_differs_most_is_named(reference_rules: N
     assert "shape (3, 3), entry [" in compare(loss).sentences[0]
 
 
+@pytest.mark.parametrize("error", [0.0, 1e-6, -1e-6])
+def test_one_entry_of_many_is_found_wrong_and_no_right_one(
+    error: float, reference_rules: None
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 64))
+    x[3] = 0.0  # so these units are at their kink
+    W, b = Tensor(rng.normal(size=(64, 32)), "W"), Tensor(np.zeros(32), "b")
+    h = ops.relu(ops.linear(x, W, b))
+    loss = (h * h + h * rng.normal(size=(16, 32))).sum()
+    loss.backward()
+    assert W.grad is not None
+    W.grad = np.array(W.grad)
+    W.grad[5, 7] += error * np.abs(W.grad).max()
+    compared = compare(loss)
+    wrong = {label for label, state in states(compared).items() if state == "wrong"}
+    assert wrong == ({"W"} if error else set())
+
+
 def test_a_pass_that_stopped_is_said(reference_rules: None) -> None:
     backward_of(ops.mul)(lambda ctx, grad_output: grad_output)  # noqa: ARG005
     f = (Tensor(1.0, "x") * 2.0) + 3.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,16 @@ import numpy.typing as npt
 import pytest
 
 from course_autograd import ops
+from course_autograd.kinks import in_hull, nearby_gradients, nearby_jacobians
 from course_autograd.numeric import (
+    MANY,
+    RELATIVE,
+    SAMPLE,
+    STEP,
+    TRUST,
     Measurement,
-    in_hull,
     jacobian,
     joined,
-    nearby_gradients,
-    nearby_jacobians,
 )
 
 Array = npt.NDArray[Any]
@@ -97,6 +100,268 @@ def test_measuring_entry_by_entry_costs_two_evaluations_an_entry_for_each_of_two
 
     jacobian(counted, (np.ones(50),))
     assert len(calls) == 1 + 4 * 50
+
+
+# --- many entries: two step sizes only where they are needed -----------------------------------
+
+N = 2_048
+X = np.random.default_rng(0).uniform(-1.5, 1.5, N)
+WEIGHTS = np.random.default_rng(1).uniform(0.5, 2.0, N)
+ODD = (0, 1, 128, 1_000, N - 1)  # entries that are not like the others: also one of the sample
+ONE = np.ones(())
+
+
+def smooth(x: Any) -> Any:
+    return np.sum(WEIGHTS * np.tanh(x))
+
+
+def smooth_gradient(x: Array) -> Array:
+    return np.asarray(WEIGHTS * (1.0 - np.tanh(x) ** 2))
+
+
+def odd_one(index: int, odd: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return `smooth` with another term for one entry."""
+    return lambda _ctx, x: smooth(x) + odd(x[index])
+
+
+def found_wrong(measured: Measurement, *gradients: Array, upstream: Array = ONE) -> list[int]:
+    """Return the entries that any judge would call wrong, those of all inputs in a row."""
+    found = measured.judging(upstream, gradients)
+    wrong = []
+    for position, (given, truth) in enumerate(zip(gradients, found.vjp(upstream), strict=True)):
+        right = np.abs(given - truth) <= found.tolerance(upstream, position)
+        wrong.append(np.ravel(~right & ~found.doubtful(upstream, position)))
+    return [int(one) for one in np.flatnonzero(np.concatenate(wrong))]
+
+
+def moved_by(gradient: Array, index: int, error: float) -> Array:
+    wrong = np.array(gradient)
+    wrong.reshape(-1)[index] += error
+    return wrong
+
+
+def test_measuring_many_entries_costs_two_evaluations_an_entry_and_a_few_more() -> None:
+    calls = []
+
+    def counted(_ctx: Any, x: Any) -> Any:
+        calls.append(1)
+        return smooth(x)
+
+    found = jacobian(counted, (X,))
+    assert len(calls) == 1 + 2 * N + 2 * SAMPLE
+    assert np.count_nonzero(found.wide[0]) == SAMPLE
+    calls.clear()
+    assert found_wrong(Measurement(counted, (X,)), smooth_gradient(X)) == []
+    assert len(calls) == 1 + 2 * N + 2 * SAMPLE, "a right gradient asks for nothing more"
+    calls.clear()
+    assert len(found_wrong(Measurement(counted, (X,)), 2.0 * smooth_gradient(X))) == N
+    assert len(calls) == 1 + 2 * N + 2 * SAMPLE, "a sampled entry already tells that it is wrong"
+    calls.clear()
+    assert found_wrong(Measurement(counted, (X,)), moved_by(smooth_gradient(X), 1, 1e-3)) == [1]
+    assert len(calls) == 1 + 2 * N + 2 * SAMPLE + 2
+
+
+def test_up_to_256_entries_are_all_measured_with_two_step_sizes() -> None:
+    (wide,) = jacobian(cube, (X[:MANY],)).wide
+    assert wide.all()
+
+
+def test_many_entries_are_measured_the_same_way_each_time() -> None:
+    first, second = (jacobian(lambda _ctx, x: smooth(x), (X,)) for _ in range(2))
+    for one, two in zip(
+        (*first.blocks, *first.errors, *first.wide),
+        (*second.blocks, *second.errors, *second.wide),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_the_error_of_one_step_size_is_known_and_negligible() -> None:
+    found = jacobian(lambda _ctx, x: smooth(x), (X,))
+    truth = smooth_gradient(X)
+    error = np.abs(found.vjp(ONE)[0] - truth)
+    assert np.all(error <= TRUST * found.errors[0][:, 0])
+    assert np.max(error) <= RELATIVE / 3 * np.max(truth)
+    assert found.tolerance(ONE, 0) <= 2 * RELATIVE * np.max(truth)
+
+
+@pytest.mark.parametrize("index", ODD)
+def test_a_gradient_wrong_by_a_millionth_in_one_of_many_entries_is_refused_there(
+    index: int,
+) -> None:
+    measured = Measurement(lambda _ctx, x: smooth(x), (X,))
+    right = smooth_gradient(X)
+    assert found_wrong(measured, right) == []
+    for error in (1e-6, -1e-6):
+        wrong = moved_by(right, index, error * float(np.max(right)))
+        assert found_wrong(measured, wrong) == [index]
+        assert not any(measured.confirms(ONE, [wrong], seed=seed) for seed in range(100))
+
+
+def test_many_right_entries_are_confirmed_along_directions() -> None:
+    rng = np.random.default_rng(0)
+    W, x, v = rng.normal(size=(64, 32)), rng.normal(size=(16, 64)), rng.normal(size=32)
+    measured = Measurement(lambda _ctx, W: np.sum(np.tanh(x @ W) @ v), (W,))
+    right = x.T @ ((1.0 - np.tanh(x @ W) ** 2) * v)
+    assert all(measured.confirms(ONE, [right], seed=seed) for seed in range(50))
+    wrong = moved_by(right, 77, 1e-6 * float(np.max(np.abs(right))))
+    assert not any(measured.confirms(ONE, [wrong], seed=seed) for seed in range(50))
+
+
+@pytest.mark.parametrize("index", ODD)
+@pytest.mark.parametrize("at", [0.0, 0.3, 0.77])  # at 0 it does not bend: nothing shows
+def test_a_function_steep_in_one_of_many_entries_is_judged_in_all_others(
+    index: int, at: float
+) -> None:
+    x = np.array(X)
+    x[index] = at
+    right = moved_by(smooth_gradient(x), index, 1e6 * float(np.cos(1e6 * at)))
+    measured = Measurement(odd_one(index, lambda one: np.sin(1e6 * one)), (x,))
+    assert found_wrong(measured, right) == []
+    assert np.flatnonzero(measured.jacobian.doubtful(ONE, 0)).tolist() == [index]
+    assert measured.jacobian.tolerance(ONE, 0) < 1e-7, "one steep entry lets no other through"
+    other = (index + 700) % N
+    assert found_wrong(measured, moved_by(right, other, 1e-6)) == [other]
+
+
+@pytest.mark.parametrize("index", ODD)
+@pytest.mark.parametrize("frequency", [20.0, 50.0, 200.0])
+def test_an_entry_where_one_step_size_is_too_coarse_is_judged_by_two(
+    index: int, frequency: float
+) -> None:
+    x = np.array(X)
+    x[index] = 0.0  # sin bends nowhere near 0, and its third derivative is the largest
+    right = moved_by(smooth_gradient(x), index, frequency)
+    measured = Measurement(odd_one(index, lambda one: np.sin(frequency * one)), (x,))
+    assert found_wrong(measured, right) == []
+    assert not measured.jacobian.doubtful(ONE, 0).any()
+    for error in (1e-4, -1e-4):
+        assert found_wrong(measured, moved_by(right, index, error * frequency)) == [index]
+
+
+@pytest.mark.parametrize("frequency", [50.0, 1e6])
+def test_more_entries_than_are_looked_at_first_may_need_the_second_step_size(
+    frequency: float,
+) -> None:
+    odd = np.setdiff1d(np.arange(1, 600, 3), np.arange(0, N, N // SAMPLE))
+    assert len(odd) > 9 * SAMPLE
+    x = np.array(X)
+    x[odd] = 0.0
+    right = smooth_gradient(x)
+    right[odd] += frequency
+    measured = Measurement(lambda _ctx, x: smooth(x) + np.sum(np.sin(frequency * x[odd])), (x,))
+    assert found_wrong(measured, right) == []
+    steep = odd.tolist() if frequency > 50.0 else []
+    assert np.flatnonzero(measured.jacobian.doubtful(ONE, 0)).tolist() == steep
+    for index in {N - 2, int(odd[0])} - set(steep):
+        assert found_wrong(measured, moved_by(right, index, 1e-4)) == [index]
+
+
+def test_a_rule_that_writes_into_many_inputs_is_measured_all_the_same() -> None:
+    def doubled(_ctx: Any, x: Any) -> Any:
+        x += x
+        return smooth(x)
+
+    x = np.array(X)
+    assert found_wrong(Measurement(doubled, (x,)), 2.0 * smooth_gradient(2.0 * x)) == []
+    np.testing.assert_array_equal(x, X)
+
+
+def test_what_bends_is_measured_with_two_step_sizes_before_anything_is_judged() -> None:
+    x = np.array(X)
+    x[[7, 8, 9]] = 0.0, 0.7, 1.0
+
+    def uneven(_ctx: Any, x: Any) -> Any:
+        return smooth(x) + abs(x[7]) + np.sin(1e6 * x[8]) + np.exp(30.0 * (x[9] - 1.0)) / 30.0
+
+    found = jacobian(uneven, (x,))
+    assert found.wide[0][[7, 8, 9]].all()
+    assert np.count_nonzero(found.wide[0]) == SAMPLE + 3
+    assert np.flatnonzero(found.doubtful(ONE, 0)).tolist() == [7, 8]
+    assert abs(found.vjp(ONE)[0][9] - smooth_gradient(x)[9] - 1.0) < 1e-9
+
+
+def test_where_the_sample_shows_that_one_step_size_is_too_coarse_all_get_two() -> None:
+    x = np.zeros(N)
+    measured = Measurement(lambda _ctx, x: np.sum(np.sin(50.0 * x)), (x,))
+    assert measured.jacobian.wide[0].all()
+    assert found_wrong(measured, np.full(N, 50.0)) == []
+    assert found_wrong(measured, moved_by(np.full(N, 50.0), 3, 1e-4)) == [3]
+
+
+@pytest.mark.parametrize("index", ODD)
+@pytest.mark.parametrize("distance", [0.0, 0.3, 2 / 3, 0.9999, 0.9999999, 1.5, -0.5, -1.5])
+def test_a_kink_in_one_of_many_entries_is_judged_in_all_others(index: int, distance: float) -> None:
+    kink = 0.5
+    x = np.array(X)
+    x[index] = kink + distance * STEP
+    measured = Measurement(odd_one(index, lambda one: abs(one - kink)), (x,))
+    right = moved_by(smooth_gradient(x), index, float(np.sign(distance)))
+    assert found_wrong(measured, right) == []
+    other = (index + 700) % N
+    assert found_wrong(measured, moved_by(right, other, 1e-6)) == [other]
+    if distance == 0.0:
+        for subgradient in (-1.0, 0.4, 1.0):
+            assert found_wrong(measured, moved_by(right, index, subgradient)) == []
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+@pytest.mark.parametrize("index", ODD)
+def test_where_one_of_many_entries_has_no_finite_value_all_others_are_judged(
+    index: int, poison: float
+) -> None:
+    measured = Measurement(odd_one(index, lambda one: 0.0 if one == X[index] else poison), (X,))
+    right = smooth_gradient(X)
+    assert found_wrong(measured, right) == []
+    assert np.flatnonzero(measured.jacobian.doubtful(ONE, 0)).tolist() == [index]
+    other = (index + 700) % N
+    assert found_wrong(measured, moved_by(right, other, 1e-6)) == [other]
+    assert found_wrong(measured, moved_by(right, other, np.nan)) == [other]
+    assert found_wrong(measured, moved_by(right, other, -np.inf)) == [other]
+
+
+@pytest.mark.parametrize("decades", [3, 6, 9])
+def test_large_differences_in_scale_let_nothing_through_and_reject_nothing(decades: int) -> None:
+    sizes = 10.0 ** np.linspace(-decades / 2, decades / 2, N)
+
+    def scaled(_ctx: Any, x: Any) -> Any:
+        return np.sum(sizes * np.sin(x))
+
+    measured = Measurement(scaled, (X,))
+    right = sizes * np.cos(X)
+    assert found_wrong(measured, right) == []
+    largest = float(np.max(np.abs(right)))
+    for index in (0, 5, N // 2, N - 1):
+        assert found_wrong(measured, moved_by(right, index, 1e-6 * largest)) == [index]
+
+
+def test_many_entries_of_an_elementwise_function_are_judged_one_by_one() -> None:
+    x, upstream = X[:400], WEIGHTS[:400]
+    measured = Measurement(lambda _ctx, x: np.tanh(x), (x,))
+    right = upstream * (1.0 - np.tanh(x) ** 2)
+    assert found_wrong(measured, right, upstream=upstream) == []
+    assert not measured.jacobian.wide[0].all()
+    for index in (0, 1, 399):
+        wrong = moved_by(right, index, 1e-6)
+        assert found_wrong(measured, wrong, upstream=upstream) == [index]
+
+
+def test_an_input_with_many_entries_beside_one_with_few() -> None:
+    x, a = X.reshape(64, 32), np.array(0.7)
+    measured = Measurement(lambda _ctx, x, a: np.sum(np.sin(a * x)), (x, a))
+    right = (a * np.cos(a * x), np.sum(x * np.cos(a * x)))
+    assert found_wrong(measured, *right) == []
+    assert found_wrong(measured, moved_by(right[0], 70, 1e-6 * abs(right[1])), right[1]) == [70]
+    assert found_wrong(measured, right[0], right[1] * (1 + 1e-6)) == [N]
+
+
+def test_what_cannot_be_compared_is_passed_over() -> None:
+    measured = Measurement(lambda _ctx, x: smooth(x), (X,))
+    for given in ([], [None], [np.ones(3)]):
+        assert measured.judging(ONE, given) is measured.jacobian
+
+
+# --- kinks ---------------------------------------------------------------------------------------
 
 
 def test_at_a_kink_the_gradients_of_both_sides_are_found() -> None:
@@ -195,7 +460,28 @@ def test_what_is_not_finite_is_never_confirmed(poison: float) -> None:
     assert not Measurement(cube, (x,)).confirms(np.ones(3), [wrong], seed=0)
 
 
+def test_confirming_takes_six_evaluations_beside_the_point_and_eight_where_it_curves() -> None:
+    calls = []
+
+    def counted(_ctx: Any, x: Any) -> Any:
+        calls.append(1)
+        return np.sum(np.sin(frequency * x))
+
+    x = np.array([0.3, -0.5, 0.9])
+    for frequency, expected in ((1.0, 1 + 6), (100.0, 1 + 8)):
+        calls.clear()
+        right = frequency * np.cos(frequency * x)
+        assert Measurement(counted, (x,)).confirms(ONE, [right], seed=1)
+        assert len(calls) == expected
+
+
 def test_nothing_is_confirmed_across_a_kink() -> None:
     x = np.array([1e-9, 1.0, -2.0])
+    measured = Measurement(lambda _ctx, x: np.abs(x), (x,))
+    assert not any(measured.confirms(np.ones(3), [np.sign(x)], seed=seed) for seed in range(50))
+
+
+def test_nor_is_a_gradient_at_a_kink_that_is_the_slope_of_every_chord() -> None:
+    x = np.array([0.0, 1.0, -2.0])
     measured = Measurement(lambda _ctx, x: np.abs(x), (x,))
     assert not any(measured.confirms(np.ones(3), [np.sign(x)], seed=seed) for seed in range(50))

@@ -18,7 +18,7 @@ from autograder.soundness.answers import Answer, enter, graded, reference, tried
 from autograder.soundness.catalogue import KINDS, why_not
 from autograder.soundness.matrix import Matrix, Outcome, by_grader, matrix, wrong_answers
 from autograder.soundness.slips import Kind, Slip, StaleSlipError, edit, numbers, wrapped
-from course_autograd import Operation, ops
+from course_autograd import Operation, numeric, ops
 from course_autograd.exercises import exercises, find
 from course_autograd.registering import replaced_operations
 
@@ -150,6 +150,17 @@ def test_every_mistake_is_caught(name: str) -> None:
     assert found.naming_rate >= 0.9, page.details(found, name)
 
 
+@pytest.mark.parametrize("name", ["mul", "relu", "matmul"])
+def test_every_mistake_is_caught_also_where_most_entries_are_measured_with_one_step_size(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numeric, "MANY", 0)
+    monkeypatch.setattr(numeric, "SAMPLE", 1)
+    found = matrix((name,))
+    assert found.sound
+    assert found.naming_rate >= 0.9, page.details(found, name)
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if find(name).kind == "values"])
 def test_every_number_of_a_values_exercise_is_looked_at(name: str) -> None:
     right: dict[str, object] = {}
@@ -216,6 +227,18 @@ def test_all_mistakes_are_caught_and_nearly_all_are_named(every: Matrix) -> None
     assert every.rejected == ()
     assert [page.described(one) for one in every.wrong("!")] == []
     assert every.naming_rate >= 0.95, [page.described(one) for one in every.wrong("?")]
+
+
+@pytest.mark.slow
+def test_so_they_are_where_most_entries_are_measured_with_one_step_size(
+    every: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numeric, "MANY", 0)
+    monkeypatch.setattr(numeric, "SAMPLE", 1)
+    found = matrix()
+    assert found.rejected == ()
+    assert [page.described(one) for one in found.wrong("!")] == []
+    assert found.naming_rate >= every.naming_rate - 0.01
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ ROOMS: list[set[str]] = [
     {"rule", "values"},
     {"backward"},
     {"tensor", "numeric"},
-    {"operation"},
+    {"operation", "kinks"},
     {"registering", "ops"},
     {
         "nn",

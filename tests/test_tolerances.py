@@ -17,7 +17,7 @@ from autograder.soundness.tolerances import (
     page,
     without_figures,
 )
-from course_autograd import ops
+from course_autograd import numeric, ops
 from course_autograd.exercises import exercises
 from course_autograd.ops import all_operations
 
@@ -38,6 +38,20 @@ def test_the_right_rule_lies_well_within_the_tolerance(operation: type[ops.add])
         assert row.room > 3.0, row
         assert row.reached <= 4.0 * row.believed + 1e-12, "the measurement knows its own error"
         assert row.tolerances[1] < 1e-4, "no wrong answer is let through"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.__name__)
+def test_so_it_does_where_most_entries_are_measured_with_one_step_size(
+    operation: type[ops.add], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numeric, "MANY", 0)
+    monkeypatch.setattr(numeric, "SAMPLE", 1)
+    for row in measured_rows(operation, seeds=3):
+        assert row.room > 3.0, row
+        assert row.reached <= 4.0 * row.believed + 1e-12, "the measurement knows its own error"
+        assert row.tolerances[1] < 1e-4, "no wrong answer is let through"
+        if "large" not in row.name:
+            assert row.reached <= 1e-8
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.__name__)

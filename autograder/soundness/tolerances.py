@@ -27,17 +27,16 @@ from course_autograd.exercises import function_numeric, values
 from course_autograd.exercises.functions import CLOSE
 from course_autograd.exercises.observe import as_engine
 from course_autograd.exercises.operation_exercise import FORWARD_TOLERANCE, draw_upstream
+from course_autograd.kinks import NEARBY, nearby_gradients, nearby_jacobians
 from course_autograd.numeric import (
     DOUBT,
     KINK_TOLERANCE,
-    NEARBY,
+    MANY,
     RELATIVE,
     STEP,
     TRUST,
     Array,
     jacobian,
-    nearby_gradients,
-    nearby_jacobians,
 )
 from course_autograd.operation import Operation
 from course_autograd.ops import all_operations
@@ -241,7 +240,9 @@ and fails if a figure no longer holds.
 An answer is compared with a measured gradient, never with a formula. The measurement takes central
 differences with a step of {step} (times the size of the number, above 1) and with twice that step,
 and extrapolates from both (Richardson). It takes their disagreement plus the rounding error as its
-own error. The judge allows the larger of
+own error. Of an input with more than {many} entries, not all are measured with both steps: those
+where the slope changes, a sample of the others, and those that a verdict hangs on, so that nothing
+is found wrong by one step alone. The judge allows the larger of
 
 - {relative} of the largest entry of the gradient (at least 1), and
 - {trust:g} times the error that the measurement believes to have.
@@ -303,6 +304,7 @@ def page(rows: Sequence[Row], corners: Sequence[Corners], seeds: int) -> str:
         relative=RELATIVE,
         trust=TRUST,
         doubt=DOUBT,
+        many=MANY,
         seeds=seeds,
         operations="\n".join(map(line, rows)),
         nearby=NEARBY,

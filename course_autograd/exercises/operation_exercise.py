@@ -45,15 +45,9 @@ from course_autograd.exercises.observe import (
 from course_autograd.exercises.ruled_out import RuledOut
 from course_autograd.exercises.special import VALUES
 from course_autograd.exercises.values import number_words, numbers_in_words
+from course_autograd.kinks import in_hull, nearby_gradients, nearby_jacobians
 from course_autograd.mistakes import CATALOGUE
-from course_autograd.numeric import (
-    Measurement,
-    evaluate,
-    in_hull,
-    joined,
-    nearby_gradients,
-    nearby_jacobians,
-)
+from course_autograd.numeric import Measurement, evaluate, joined
 from course_autograd.operation import Operation
 from course_autograd.registering import replaced_operations
 from course_autograd.rule import run_rule
@@ -468,7 +462,7 @@ class OperationExercise(Exercise):
             return []
         wrong: list[int] = []
         unsure: list[str] = []
-        jacobian = measured.jacobian
+        jacobian = measured.judging(upstream, observation.gradients)
         for i, truth in enumerate(jacobian.vjp(upstream)):
             found = observation.gradients[i] if i < len(observation.gradients) else None
             if found is None or found.shape != truth.shape:

@@ -215,8 +215,9 @@ def _value(f: Function, point: Array) -> float:
 
 def _gap(f: Function, point: Array, expected: Array) -> float | None:
     """Return by how much the gradient is not that of `f`; 0 if it is, None at a kink."""
-    measured = numeric.jacobian(lambda _ctx, x: _value(f, np.asarray(x)), [point])
-    one = np.ones(measured.output.shape)
+    one = np.ones(())
+    measurement = numeric.Measurement(lambda _ctx, x: _value(f, np.asarray(x)), [point])
+    measured = measurement.judging(one, [expected])
     if measured.doubtful(one, 0).any():
         return None
     gap = float(np.max(np.abs(measured.vjp(one)[0] - expected)))
