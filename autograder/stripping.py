@@ -6,8 +6,8 @@ closure, no garbage collector, no frame and no cache of sources can give it back
 
 - the backward rules of the package, but those an exercise lists in ``needs``: from the rule of
   `divide` that of `mul` follows;
-- everything that measures derivatives (``numeric``): it is an answer to `numeric_gradient`, and
-  inside a rule it stands for the rule;
+- everything that measures derivatives (``numeric``, ``complex_step``, ``kinks``): it is an answer
+  to `numeric_gradient`, and inside a rule it stands for the rule;
 - what the judging side alone needs of the exercises: the answers to `backpropagate` and to the
   values exercises are worked out there, and what explains wrong answers comes close to right ones.
 
@@ -37,6 +37,8 @@ SAYS_SO = "_not_here"  # what the new bodies call, by this name of their module
 # Of these modules, whatever is not called while they are imported.
 WHOLE = frozenset(
     {
+        f"{PACKAGE}.complex_step",
+        f"{PACKAGE}.kinks",
         f"{PACKAGE}.numeric",
         f"{EXERCISES}.evidence",
         f"{EXERCISES}.hypotheses",

@@ -11,6 +11,9 @@ has. Only what is not confirmed is measured entry by entry, to tell where it is 
 Of many entries, not all get the second step size: those that bend, a sample of the others, to see
 whether the first was small enough, and those that a verdict hangs on.
 
+Where that is too coarse, because the function is steep or its value large, a step along the
+imaginary axis gives the missing digits, if the rule keeps complex numbers.
+
 Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolation).
 """
 
@@ -26,6 +29,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from course_autograd.complex_step import complex_slopes
 
 Array = npt.NDArray[Any]
 Rows = Array | slice  # some entries of an input
@@ -285,14 +290,39 @@ class Measurement:
         # it is the truer bend; the narrow one is larger where the kink lies a little to one side.
         remains = 2.0 * bend - wide_bend
         kink = np.abs(remains)
-        found.bends[position][rows] = np.where(kink > np.abs(bend), remains, bend)
+        truer = np.where(kink > np.abs(bend), remains, bend)
         kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
         error = drift + self._rounding(position, rows) + kink
+        self._sharpen(position, rows, bend, block, error)
         lost = ~np.isfinite(block + error)
         block[lost] = error[lost] = np.nan
         found.blocks[position][rows], found.errors[position][rows] = block, error
+        found.bends[position][rows] = truer
         found.wide[position][rows] = True
         return np.asarray(drift)
+
+    def _sharpen(self, position: int, rows: Rows, bend: Array, block: Array, error: Array) -> None:
+        """Put complex slopes where real steps are too coarse, if they lie within the error.
+
+        That is where the function is steep, or so large that its digits do not suffice. At a kink
+        an imaginary step would see one side only: there, bends are not in proportion to the width,
+        be it half, whole or double.
+        """
+        size = np.maximum(1.0, np.abs(block))
+        coarse = TRUST * error > RELATIVE * size  # nan is not coarse
+        coarse &= error <= KINK_TOLERANCE * size
+        some = np.flatnonzero(coarse.any(axis=1))
+        if not some.size:
+            return
+        entries = np.arange(self.point[position].size)[rows][some]
+        found = complex_slopes(self._forward, self.point, self._options, position, entries.tolist())
+        if found is None:
+            return
+        _, half_bend = self._chords(position, entries, 0.5)
+        smooth = np.abs(2.0 * half_bend - bend[some]) <= KINK_TOLERANCE * size[some]
+        agree = coarse[some] & smooth & (np.abs(found - block[some]) <= error[some])
+        block[some] = np.where(agree, found, block[some])
+        error[some] = np.where(agree, PRECISION * np.abs(found), error[some])
 
     @cached_property
     def _steps(self) -> list[Array]:

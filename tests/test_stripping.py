@@ -88,7 +88,7 @@ stripper = Stripper(("add",))
 stripper.install()
 import gc, inspect, json, linecache
 import numpy as np
-from course_autograd import errors, numeric, ops
+from course_autograd import complex_step, errors, kinks, numeric, ops
 from course_autograd.exercises import find
 from course_autograd.exercises.values import BY_HAND
 
@@ -105,6 +105,8 @@ class Context(list):
     needs = (True, True)
 saved = Context([np.ones(2), np.ones(2)])
 tried("jacobian", lambda: numeric.jacobian(ops.mul.declared_forward, saved))
+tried("complex slopes", lambda: complex_step.complex_slopes(max, saved, {}, 0, [0]))
+tried("around a kink", lambda: kinks.nearby_jacobians(max, saved, {}))
 tried("values", lambda: BY_HAND.keys[0].truth())
 tried("judge", lambda: find("mul").judge(None, None))
 found["asked before"] = stripper.missing.asked
@@ -136,7 +138,8 @@ def found() -> dict[str, object]:
 
 
 def test_what_is_taken_out_says_that_it_is_not_here(found):
-    for name in ("jacobian", "values", "judge", "divide", "declared"):
+    names = ("jacobian", "complex slopes", "around a kink")
+    for name in (*names, "values", "judge", "divide", "declared"):
         assert found[name] == "NotHereError of the course"
 
 

@@ -48,6 +48,19 @@ HEISTS = [
     Heist(
         FIRST,
         "mul",
+        "the package's imaginary step",
+        rule(
+            TAKE + "from course_autograd.complex_step import complex_slopes\n"
+            "point = [np.asarray(x), np.asarray(y)]\n"
+            "flat = np.ravel(grad_output)\n"
+            "found = [complex_slopes(ops.mul.declared_forward, point, {}, k, range(one.size))\n"
+            "         for k, one in enumerate(point)]\n"
+            "return tuple((one @ flat).reshape(np.shape(to)) for one, to in zip(found, (x, y)))"
+        ),
+    ),
+    Heist(
+        FIRST,
+        "mul",
         "the declared rule",
         rule("return ops.mul.declared_backward(ctx, grad_output)"),
     ),
@@ -118,6 +131,15 @@ HEISTS = [
         "the package's own",
         "def numeric_gradient(f, x, h=1e-5):\n    from course_autograd import numeric\n"
         "    return numeric.jacobian(lambda _ctx, moved: f(moved), (x,)).vjp(np.ones(()))[0]\n",
+    ),
+    Heist(
+        FIRST,
+        "numeric_gradient",
+        "the package's imaginary step",
+        "def numeric_gradient(f, x, h=1e-5):\n"
+        "    from course_autograd.complex_step import complex_slopes\n"
+        "    found = complex_slopes(lambda _ctx, moved: f(moved), (x,), {}, 0, range(x.size))\n"
+        "    return found.reshape(x.shape)\n",
     ),
     Heist(
         "04_mlp",
