@@ -21,7 +21,6 @@ from course_autograd.state import State, matching
 from course_autograd.tensor import Tensor
 
 Array = npt.NDArray[Any]
-DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
 CHUNK = 1 << 16  # entries that are moved at a time: half a megabyte, which stays near the processor
 
 
@@ -53,14 +52,18 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
         self.parameters = _distinct_leaves(type(self).__name__, parameters)
+        # The learning rate by dtype, as arrays without axes: NumPy takes them faster than numbers,
+        # and small networks feel it.
+        self._rates: dict[np.dtype[Any], Array] = {}
         self.lr = lr
         self.steps = 0
         self._running: dict[str, list[Array]] = {
             name: [np.zeros(p.shape, p.dtype) for p in self.parameters] for name in self.averages
         }
-        # For each parameter: its value, if that is our array, room to compute in, its averages.
-        self._arrays: list[tuple[Any, Any, list[Array]]] = [
-            (None, None, [arrays[i] for arrays in self._running.values()])
+        # For each parameter: its value, if that is our array, room to compute in, its averages and
+        # the learning rate.
+        self._arrays: list[tuple[Any, Any, list[Array], Any]] = [
+            (None, None, [arrays[i] for arrays in self._running.values()], None)
             for i in range(len(self.parameters))
         ]
 
@@ -72,8 +75,8 @@ class Optimizer:
     @lr.setter
     def lr(self, lr: float) -> None:
         self._lr = _number(type(self).__name__, "lr", lr, above=0.0)
-        # As arrays without axes, which NumPy takes faster than numbers: small networks feel it.
-        self._rates = {dtype: np.array(self._lr, dtype) for dtype in DTYPES}
+        for rate in self._rates.values():
+            rate[...] = self._lr
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -89,24 +92,24 @@ class Optimizer:
             if gradient is None:
                 continue
             parameter.age = recording.steps
-            value, scratch, averages = self._arrays[position]
+            value, scratch, averages, rate = self._arrays[position]
             if parameter.value is not value:
-                value, scratch, averages = self._own(position, parameter)
+                value, scratch, averages, rate = self._own(position, parameter)
             if type(gradient) is Rows and not self._moves_rows:
                 gradient = gradient.dense()  # every row has its averages
             if value.size <= CHUNK or type(gradient) is Rows:
-                self._move(value, gradient, scratch, averages)
+                self._move(value, gradient, scratch, averages, rate)
             else:
                 height = len(scratch)
                 for first in range(0, len(value), height):
                     rows = slice(first, first + height)
                     piece = value[rows]
                     kept = [one[rows] for one in averages]
-                    self._move(piece, gradient[rows], scratch[: len(piece)], kept)
+                    self._move(piece, gradient[rows], scratch[: len(piece)], kept, rate)
             if not value.ndim:
                 parameter.value = value[()]  # NumPy's scalars cannot be changed in place
 
-    def _own(self, position: int, parameter: Tensor) -> tuple[Array, Array, list[Array]]:
+    def _own(self, position: int, parameter: Tensor) -> tuple[Array, Array, list[Array], Array]:
         """Give `parameter` an array of our own with its value; return it with what belongs to it.
 
         The value of a scalar is returned in an array without axes, and the parameter keeps its own.
@@ -116,15 +119,19 @@ class Optimizer:
         scratch = np.empty_like(value[:height] if height else value)
         if value.ndim:
             parameter.value = value
-        self._arrays[position] = value, scratch, self._arrays[position][2]
+        rate = self._rates.setdefault(value.dtype, np.array(self._lr, value.dtype))
+        self._arrays[position] = value, scratch, self._arrays[position][2], rate
         return self._arrays[position]
 
     _moves_rows = False  # whether `_move` takes a gradient that is kept as `Rows`
 
-    def _move(self, value: Array, gradient: Any, scratch: Array, averages: list[Array]) -> None:
+    def _move(
+        self, value: Array, gradient: Any, scratch: Array, averages: list[Array], rate: Array
+    ) -> None:
         """Change `value` and the running averages in place, entry by entry.
 
-        `scratch` has the shape of `value` and may be used freely. Large arrays come in pieces.
+        `scratch` has the shape of `value` and may be used freely; `rate` is the learning rate.
+        Large arrays come in pieces.
         """
         raise NotImplementedError
 
@@ -178,8 +185,9 @@ class SGD(Optimizer):
         self._moves_rows = not self.momentum
         super().__init__(parameters, lr)
 
-    def _move(self, value: Array, gradient: Any, scratch: Array, averages: list[Array]) -> None:
-        rate = self._rates.get(value.dtype, self._lr)
+    def _move(
+        self, value: Array, gradient: Any, scratch: Array, averages: list[Array], rate: Array
+    ) -> None:
         if averages:
             (velocity,) = averages
             velocity *= self.momentum
@@ -228,7 +236,9 @@ class Adam(Optimizer):
         self.eps = _number("Adam", "eps", eps, above=0.0)
         super().__init__(parameters, lr)
 
-    def _move(self, value: Array, gradient: Any, scratch: Array, averages: list[Array]) -> None:
+    def _move(
+        self, value: Array, gradient: Any, scratch: Array, averages: list[Array], rate: Array
+    ) -> None:
         first, second = self.betas
         mean, square = averages
         mean *= first
@@ -242,7 +252,7 @@ class Adam(Optimizer):
         np.sqrt(scratch, out=scratch)
         scratch += self.eps
         np.divide(mean, scratch, out=scratch)
-        scratch *= self.lr / (1.0 - first**self.steps)
+        scratch *= rate / (1.0 - first**self.steps)
         value -= scratch
 
 

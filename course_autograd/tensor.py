@@ -202,8 +202,18 @@ def apply(  # noqa: PLR0915 - one and two inputs are spelled out
     elif count == 1 and isinstance(inputs[0], Tensor):
         left, needs = inputs[0].value, SINGLES[inputs[0].requires_grad]
     else:
-        count = 0
-        values, needs, inputs = _taken(operation, inputs)
+        count, values, required = 0, [], []
+        for given in inputs:
+            if isinstance(given, Tensor):
+                values.append(given.value)
+                required.append(given.requires_grad)
+            else:
+                value = constant(operation.__name__, given)
+                if value is not given:
+                    inputs = (*inputs[: len(values)], value, *inputs[len(values) + 1 :])
+                values.append(value)
+                required.append(False)
+        needs = tuple(required)
     ctx: list[Any] = []
     try:
         if count == 2:
@@ -213,7 +223,7 @@ def apply(  # noqa: PLR0915 - one and two inputs are spelled out
         else:
             value = forward(ctx, *values, **options) if options else forward(ctx, *values)
     except Exception as error:
-        explain_forward(error, operation, _taken(operation, inputs)[0])
+        explain_forward(error, operation, [getattr(given, "value", given) for given in inputs])
         raise
     if type(value) is not float64 and (
         type(value) is not ndarray or value.dtype.kind != "f" or not value.ndim
@@ -241,27 +251,6 @@ new_tensor = object.__new__
 # Nodes share their tuples of needs: there are few different ones, and many nodes.
 SINGLES = ((False,), (True,))
 PAIRS = (((False, False), (False, True)), ((True, False), (True, True)))
-
-
-def _taken(
-    operation: Any, inputs: tuple[Any, ...]
-) -> tuple[list[Any], tuple[bool, ...], tuple[Any, ...]]:
-    """Return the values of `inputs`, which of them need a gradient, and what a node keeps of them.
-
-    That is the tensors as they are, and constants as numbers and arrays.
-    """
-    values, needs = [], []
-    for given in inputs:
-        if isinstance(given, Tensor):
-            values.append(given.value)
-            needs.append(given.requires_grad)
-        else:
-            value = constant(operation.__name__, given)
-            if value is not given:
-                inputs = (*inputs[: len(values)], value, *inputs[len(values) + 1 :])
-            values.append(value)
-            needs.append(False)
-    return values, tuple(needs), inputs
 
 
 arraylike.apply = apply

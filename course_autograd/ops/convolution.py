@@ -142,10 +142,11 @@ class max_pool(Operation):
     def backward(ctx: Any, grad_output: Any) -> Any:
         """Send the upstream gradient of each window to its winner."""
         x, output, size = ctx
-        gradient = np.zeros(x.shape, grad_output.dtype)
+        gradient = np.zeros_like(x, grad_output.dtype)  # laid out as x is, for who goes on with it
         waiting = np.ones(output.shape, bool)  # windows whose winner has not been met yet
         for entries, target in zip(corners(x, size), corners(gradient, size), strict=True):
-            here = waiting & (entries == output)
+            here = entries == output
+            here &= waiting
             np.multiply(grad_output, here, out=target)
             waiting ^= here
         return (gradient,)
