@@ -22,7 +22,7 @@ from benchmarks.worker import Worker, can_keep_heap
 from benchmarks.workloads import Workload, all_workloads
 
 SECONDS, QUICK_SECONDS = 0.1, 0.02  # of each contestant in each round
-BOTH_HEAPS = ("mlp", "conv")  # where freed memory goes decides more than code
+BOTH_HEAPS = ("mlp", "unfused", "conv")  # where freed memory goes decides more than code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,7 +36,8 @@ class Workload:
     name : str
         Such as ``"mlp mnist float32"``.
     kind : str
-        ``"scalar"``, ``"norm"``, ``"mlp"``, ``"conv"`` or ``"tagger"``.
+        ``"scalar"``, ``"norm"``, ``"mlp"``, ``"unfused"`` (the same with a product and a sum for
+        each layer), ``"conv"`` or ``"tagger"``.
     size : str
         Which one of its kind.
     dtype : str
@@ -67,6 +68,12 @@ def all_workloads() -> list[Workload]:
         Workload(f"mlp {size} {dtype}", "mlp", size, dtype, quick=size in ("digits", "mnist"))
         for dtype in ("float64", "float32")
         for size in NETWORKS
+    ]
+    found += [
+        Workload(f"unfused {size} {dtype}", "unfused", size, dtype)
+        for dtype in ("float64", "float32")
+        for size in NETWORKS
+        if size != "digits"
     ]
     found += [
         Workload(f"{size} {dtype}", "conv", size, dtype, quick=dtype == "float64")
@@ -143,7 +150,7 @@ def begun_with(work: Workload) -> list[Array] | None:
 
     None where results are gradients.
     """
-    if work.kind == "mlp":
+    if work.kind in ("mlp", "unfused"):
         _, _, weights, biases = network_data(work)
         return [*weights, *biases]
     if work.kind == "tagger":

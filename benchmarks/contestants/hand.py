@@ -25,6 +25,7 @@ def steps(work: Workload) -> Steps | None:
         "scalar": scalar,
         "norm": norm,
         "mlp": network,
+        "unfused": network,
         "conv": convolution,
         "tagger": tagger,
     }[work.kind](work)

@@ -32,7 +32,7 @@ def steps(work: Workload) -> Steps | None:
         "mlp": network,
         "conv": convolution,
         "tagger": tagger,
-    }[work.kind](work)
+    }.get(work.kind, lambda _work: None)(work)
 
 
 def scalar(work: Workload) -> Steps:

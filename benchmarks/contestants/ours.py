@@ -27,6 +27,7 @@ def steps(work: Workload) -> Steps | None:
         "scalar": scalar,
         "norm": norm,
         "mlp": network,
+        "unfused": network,
         "conv": convolution,
         "tagger": tagger,
     }[work.kind](work)
@@ -62,7 +63,7 @@ def norm(work: Workload) -> Steps:
 
 
 def network(work: Workload) -> Steps:
-    """One step of gradient descent; layers in one operation each."""
+    """One step of gradient descent; layers in one operation each, or in two."""
     x, labels, weights, biases = network_data(work)
     W, b = [Tensor(one) for one in weights], [Tensor(one) for one in biases]
     optimizer = SGD([*W, *b], lr=LEARNING_RATE)
@@ -70,7 +71,10 @@ def network(work: Workload) -> Steps:
     def step() -> None:
         h: Any = x
         for layer in range(len(W)):
-            h = ops.linear(h, W[layer], b[layer])
+            if work.kind == "unfused":
+                h = ops.add_bias(ops.matmul(h, W[layer]), b[layer])
+            else:
+                h = ops.linear(h, W[layer], b[layer])
             if layer < len(W) - 1:
                 h = ops.relu(h)
         optimizer.zero_grad()

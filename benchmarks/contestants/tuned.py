@@ -10,7 +10,7 @@ from benchmarks.workloads import LEARNING_RATE, Workload, network_data
 
 def steps(work: Workload) -> Steps | None:
     """Return the training step without a single new large array; other workloads do not exist."""
-    if work.kind != "mlp":
+    if work.kind not in ("mlp", "unfused"):
         return None
     x, labels, W, b = network_data(work)
     rows, last = np.arange(len(x)), len(W) - 1
