@@ -12,7 +12,7 @@ Of many entries, not all get the second step size: those that bend, a sample of 
 whether the first was small enough, and those that a verdict hangs on.
 
 Where that is too coarse, because the function is steep or its value large, a step along the
-imaginary axis gives the missing digits, if the rule keeps complex numbers.
+imaginary axis gives the missing digits, if the rule is made of holomorphic functions only.
 
 Source: Press et al., "Numerical Recipes", section 5.7 (Richardson's extrapolation).
 """
@@ -177,7 +177,8 @@ class Measurement:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self._forward, self._options = forward, options or {}
-        self.point = [np.array(value, dtype=np.float64) for value in inputs]
+        # In C order, so that a flat view moves the entries themselves.
+        self.point = [np.array(value, dtype=np.float64, order="C") for value in inputs]
         self.confirmed: tuple[float, ...] = ()
 
     @cached_property
@@ -293,7 +294,7 @@ class Measurement:
         truer = np.where(kink > np.abs(bend), remains, bend)
         kink[kink <= KINK_TOLERANCE * np.maximum(1.0, np.abs(block))] = 0.0
         error = drift + self._rounding(position, rows) + kink
-        self._sharpen(position, rows, bend, block, error)
+        self._sharpen(position, rows, block, error)
         lost = ~np.isfinite(block + error)
         block[lost] = error[lost] = np.nan
         found.blocks[position][rows], found.errors[position][rows] = block, error
@@ -301,12 +302,10 @@ class Measurement:
         found.wide[position][rows] = True
         return np.asarray(drift)
 
-    def _sharpen(self, position: int, rows: Rows, bend: Array, block: Array, error: Array) -> None:
+    def _sharpen(self, position: int, rows: Rows, block: Array, error: Array) -> None:
         """Put complex slopes where real steps are too coarse, if they lie within the error.
 
-        That is where the function is steep, or so large that its digits do not suffice. At a kink
-        an imaginary step would see one side only: there, bends are not in proportion to the width,
-        be it half, whole or double.
+        That is where the function is steep, or so large that its digits do not suffice.
         """
         size = np.maximum(1.0, np.abs(block))
         coarse = TRUST * error > RELATIVE * size  # nan is not coarse
@@ -314,15 +313,12 @@ class Measurement:
         some = np.flatnonzero(coarse.any(axis=1))
         if not some.size:
             return
-        entries = np.arange(self.point[position].size)[rows][some]
-        found = complex_slopes(self._forward, self.point, self._options, position, entries.tolist())
-        if found is None:
-            return
-        _, half_bend = self._chords(position, entries, 0.5)
-        smooth = np.abs(2.0 * half_bend - bend[some]) <= KINK_TOLERANCE * size[some]
-        agree = coarse[some] & smooth & (np.abs(found - block[some]) <= error[some])
-        block[some] = np.where(agree, found, block[some])
-        error[some] = np.where(agree, PRECISION * np.abs(found), error[some])
+        entries = np.arange(self.point[position].size)[rows][some].tolist()
+        found = complex_slopes(self._forward, self.point, self._options, position, entries)
+        if found is not None:
+            agree = coarse[some] & (np.abs(found - block[some]) <= error[some])
+            block[some] = np.where(agree, found, block[some])
+            error[some] = np.where(agree, PRECISION * np.abs(found), error[some])
 
     @cached_property
     def _steps(self) -> list[Array]:
@@ -447,7 +443,7 @@ class Measurement:
         inputs, start = [], 0
         for here in self.point:
             end = start + here.size
-            inputs.append(points[:, start:end].reshape(-1, *here.shape))
+            inputs.append(points[:, start:end].reshape(len(points), *here.shape))
             start = end
         values = (self._forward([], *given, **self._options) for given in zip(*inputs, strict=True))
         return [float(weights @ np.asarray(z, dtype=np.float64).reshape(-1)) for z in values]

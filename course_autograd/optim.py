@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from course_autograd.errors import ShapeError
 from course_autograd.recording import recording
 from course_autograd.rows import Rows
 from course_autograd.state import State, matching
@@ -52,10 +53,6 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
         self.parameters = _distinct_leaves(type(self).__name__, parameters)
-        # The learning rate by dtype, as arrays without axes: NumPy takes them faster than numbers,
-        # and small networks feel it.
-        self._rates: dict[np.dtype[Any], Array] = {}
-        self.lr = lr
         self.steps = 0
         self._running: dict[str, list[Array]] = {
             name: [np.zeros(p.shape, p.dtype) for p in self.parameters] for name in self.averages
@@ -66,17 +63,27 @@ class Optimizer:
             (None, None, [arrays[i] for arrays in self._running.values()], None)
             for i in range(len(self.parameters))
         ]
+        self.lr = _number(type(self).__name__, "lr", lr, above=0.0)
 
     @property
     def lr(self) -> float:
-        """Learning rate; may be set to another one between two steps."""
+        """Learning rate; may be set to another one, also to 0, between two steps."""
         return self._lr
 
     @lr.setter
     def lr(self, lr: float) -> None:
-        self._lr = _number(type(self).__name__, "lr", lr, above=0.0)
-        for rate in self._rates.values():
-            rate[...] = self._lr
+        self._lr = _number(type(self).__name__, "lr", lr, least=0.0)
+        self._arrays = [
+            (value, scratch, averages, None if value is None else self._rate(value))
+            for value, scratch, averages, _ in self._arrays
+        ]
+
+    def _rate(self, value: Array) -> Array:
+        """Return the learning rate as an array without axes, of the type of `value`.
+
+        NumPy takes it faster than a number, and small networks feel it.
+        """
+        return np.array(self._lr, value.dtype)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -115,12 +122,17 @@ class Optimizer:
         The value of a scalar is returned in an array without axes, and the parameter keeps its own.
         """
         value: Array = np.array(parameter.value)
+        averages = self._arrays[position][2]
+        if averages and averages[0].shape != value.shape:
+            raise ShapeError(
+                f"{type(self).__name__}: expected parameter {position} to keep its shape "
+                f"{averages[0].shape}, got {value.shape}. Make a new optimizer for other shapes."
+            )
         height = max(1, CHUNK * len(value) // value.size) if value.size > CHUNK else None
         scratch = np.empty_like(value[:height] if height else value)
         if value.ndim:
             parameter.value = value
-        rate = self._rates.setdefault(value.dtype, np.array(self._lr, value.dtype))
-        self._arrays[position] = value, scratch, self._arrays[position][2], rate
+        self._arrays[position] = value, scratch, averages, self._rate(value)
         return self._arrays[position]
 
     _moves_rows = False  # whether `_move` takes a gradient that is kept as `Rows`

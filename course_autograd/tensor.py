@@ -58,6 +58,10 @@ class Tensor(ArrayLike):
         The operation that made this tensor; None for a leaf.
     age : int
         How many steps all optimizers had made when the value was computed, or last moved.
+
+    Notes
+    -----
+    Graphs may have millions of tensors: they have no dictionary and cannot be weakly referenced.
     """
 
     __slots__ = (

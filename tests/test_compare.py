@@ -14,7 +14,17 @@ import pytest
 from matplotlib.figure import Figure
 
 from autograder.soundness.matrix import wrong_answers
-from course_autograd import Operation, Tensor, backward_of, compare, implements, nn, no_grad, ops
+from course_autograd import (
+    Operation,
+    Tensor,
+    backward_of,
+    compare,
+    implements,
+    nn,
+    no_grad,
+    ops,
+    tensor_op,
+)
 from course_autograd.errors import CourseError
 from course_autograd.exercises import exercises
 from course_autograd.exercises.operation_exercise import OperationExercise
@@ -444,3 +454,36 @@ def test_a_pass_that_stopped_is_said(reference_rules: None) -> None:
         f.backward()
     with pytest.raises(CourseError, match=r"compare: the backward pass stops at v\d.*Mend it"):
         compare(f)
+
+
+# --- what a measurement may not stumble over -----------------------------------------------------
+
+
+def accused(loss: Tensor) -> bool:
+    loss.backward()
+    return compare_gradients(loss).fault is not None
+
+
+def test_right_rules_are_not_accused_beside_a_transpose(reference_rules: None) -> None:
+    """A transposed array is in Fortran order: its entries do not lie in the order of its rows."""
+    for dtype in (np.float32, np.float64):
+        numbers = np.arange(1.0, 7.0, dtype=dtype).reshape(2, 3)
+        x, y = Tensor(numbers, "x"), Tensor(numbers, "y")
+        assert not accused((x.T * x.T).sum())
+        assert not accused(((-y).T * y.T).sum() + 1e5)
+
+
+def test_right_rules_with_an_absolute_value_are_not_accused_beside_a_large_number() -> None:
+    @tensor_op
+    class lasso(Operation):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.append(x)
+            return np.add.reduce(np.sin(x) + 1e-4 * np.abs(x)) + 4e6
+
+        @staticmethod
+        def backward(ctx: Any, grad_output: Any) -> Any:
+            (x,) = ctx
+            return (grad_output * (np.cos(x) + 1e-4 * np.sign(x)),)
+
+    assert not accused(lasso(Tensor([0.3, 1.0])))  # type: ignore[arg-type]

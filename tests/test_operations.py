@@ -910,3 +910,33 @@ def test_shapes_that_do_not_broadcast_are_told_in_words(operation: type[Operatio
 def test_inputs_that_are_no_numbers_are_told_in_words(value: object) -> None:
     with pytest.raises(ValueTypeError, match=r"^add: expected a tensor, a number or an array"):
         ops.add(Tensor(1.0), value)
+
+
+# --- softmax in all sizes and types --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("largest", [0.0, 9.0, 12.0, 19.0, 21.0, 90.0, 1000.0])
+def test_softmax_is_right_for_scores_of_every_size(dtype: Any, largest: float) -> None:
+    scores = np.array([[largest, largest - 3.0, 0.5], [-largest, 1.0, largest]], dtype)
+    exact = np.float64(scores) - np.max(np.float64(scores), axis=1, keepdims=True)
+    expected = np.exp(exact) / np.sum(np.exp(exact), axis=1, keepdims=True)
+    close = 20 * np.finfo(dtype).eps
+    np.testing.assert_allclose(ops.softmax(Tensor(scores)).value, expected, rtol=close, atol=close)
+    logarithms = ops.log_softmax(Tensor(scores)).value
+    wanted = exact - np.log(np.sum(np.exp(exact), axis=1, keepdims=True))
+    np.testing.assert_allclose(logarithms, wanted, rtol=close, atol=close)
+    loss = ops.softmax_cross_entropy(Tensor(scores), labels=np.array([1, 1])).value
+    np.testing.assert_allclose(loss, -np.mean(wanted[:, 1]), rtol=close, atol=close)
+
+
+def test_no_logarithm_of_a_probability_is_above_zero() -> None:
+    for dtype in (np.float64, np.float32):
+        scores = np.linspace(-19.0, 19.0, 2001).astype(dtype)
+        assert np.all(ops.log_softmax(Tensor(scores[:, None])).value <= 0.0)
+        far = np.stack((scores, scores - 18.0), axis=1)
+        assert np.all(ops.log_softmax(Tensor(far)).value <= 0.0)
+
+
+def test_softmax_of_small_integers_does_not_overflow() -> None:
+    np.testing.assert_allclose(ops.softmax(np.array([15, 3], np.int8)).value, [1.0, 6.1e-6], 1e-2)

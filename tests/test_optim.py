@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 
 from course_autograd import Tensor, nn, ops, optim
+from course_autograd.errors import ShapeError
 from course_autograd.state import StateError
 
 GRADIENTS = [np.array([1.0, -2.0, 0.5]), np.array([0.5, 0.5, -1.0]), np.array([-3.0, 1.0, 0.0])]
@@ -237,9 +239,40 @@ def test_the_learning_rate_may_change_between_two_steps(which: int, dtype: Any) 
 
 def test_a_learning_rate_out_of_range_is_refused_also_later_and_the_old_one_stays() -> None:
     optimizer = optim.SGD([Tensor(1.0)], lr=0.1)
-    with pytest.raises(ValueError, match=r"SGD: expected lr to be a number above 0, got -1"):
+    with pytest.raises(ValueError, match=r"SGD: expected lr to be a number at least 0, got -1"):
         optimizer.lr = -1
     assert optimizer.lr == 0.1
+
+
+def test_a_schedule_may_end_at_zero() -> None:
+    w = Tensor([1.0, 2.0])
+    optimizer = optim.SGD([w], lr=0.1)
+    optimizer.lr = 0.0
+    w.grad = np.ones(2)
+    optimizer.step()
+    np.testing.assert_array_equal(w.value, [1.0, 2.0])
+
+
+def test_a_copy_of_an_optimizer_has_a_learning_rate_of_its_own() -> None:
+    w = Tensor([1.0])
+    optimizer = optim.SGD([w], lr=0.1)
+    w.grad = np.ones(1)
+    optimizer.step()
+    other = copy.copy(optimizer)
+    other.lr = 0.5
+    optimizer.step()
+    np.testing.assert_allclose(w.value, [0.8])
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_parameter_of_another_shape_needs_a_new_optimizer(which: int) -> None:
+    w = Tensor([1.0, 2.0])
+    optimizer = every_optimizer([w])[which]
+    w.grad = np.ones(2)
+    optimizer.step()
+    w.value, w.grad = np.ones(3), np.ones(3)
+    with pytest.raises(ShapeError, match=r"parameter 0 to keep its shape \(2,\), got \(3,\)"):
+        optimizer.step()
 
 
 def test_a_setting_that_is_no_number_is_refused() -> None:

@@ -93,25 +93,33 @@ class add_bias(Operation):
         return x + b
 
 
+KEPT = 4096  # training asks for the same few lengths at every step; longer arrays are made anew
+
+
 @lru_cache(maxsize=64)
-def _ones(count: int, dtype: Any) -> Any:
-    """Return `count` ones: training asks for the same few lengths at every step."""
+def _kept_ones(count: int, dtype: Any) -> Any:
     ones = np.ones(count, dtype)
     ones.flags.writeable = False
     return ones
 
 
 @lru_cache(maxsize=64)
-def every_row(count: int) -> Any:
-    """Return 0 to `count` - 1, the numbers of all rows."""
+def _kept_rows(count: int) -> Any:
     rows = np.arange(count)
     rows.flags.writeable = False
     return rows
 
 
+def every_row(count: int) -> Any:
+    """Return 0 to `count` - 1, the numbers of all rows."""
+    return _kept_rows(count) if count <= KEPT else np.arange(count)
+
+
 def column_sums(matrix: Any) -> Any:
     """Return the sums over the first axis: BLAS takes a third of the time of a reduction."""
-    return _ones(len(matrix), matrix.dtype).dot(matrix)
+    count = len(matrix)
+    ones = _kept_ones(count, matrix.dtype) if count <= KEPT else np.ones(count, matrix.dtype)
+    return ones.dot(matrix)
 
 
 @tensor_op

@@ -57,6 +57,7 @@ def exponentials(scores: Any, axis: int) -> tuple[Any, Any]:
     # Where the smallest and the largest are is found several times faster than what they are.
     if not (
         scores.size
+        and scores.dtype.itemsize >= 4  # e^12 is too large for float16
         and scores.item(scores.argmin()) > -NEAR  # not so where an entry is nan
         and scores.item(scores.argmax()) < NEAR
     ):
@@ -105,6 +106,7 @@ class log_softmax(Operation):
         axis = single_axis("log_softmax", x, axis)
         scores, powers = exponentials(x, axis)
         output = scores - np.log(np.add.reduce(powers, axis=axis, keepdims=True))
+        np.minimum(output, 0.0, out=output)  # no probability is above 1, not even by rounding
         ctx += output, axis
         return output
 
