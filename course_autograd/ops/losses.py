@@ -106,7 +106,8 @@ class log_softmax(Operation):
         axis = single_axis("log_softmax", x, axis)
         scores, powers = exponentials(x, axis)
         output = scores - np.log(np.add.reduce(powers, axis=axis, keepdims=True))
-        np.minimum(output, 0.0, out=output)  # no probability is above 1, not even by rounding
+        if output.size and output.item(output.argmax()) > 0.0:
+            np.minimum(output, 0.0, out=output)  # no probability is above 1, not even by rounding
         ctx += output, axis
         return output
 
