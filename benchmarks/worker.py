@@ -63,7 +63,8 @@ def serve(pipe: Connection, name: str, kept: bool, clock: str) -> None:
         what, value = asked
         answer: object = None
         if what == "make":
-            steps = module.steps(value)
+            make = module.MAKERS.get(value.kind)
+            steps = None if make is None else make(value)
             if steps is not None:
                 steps.step()
                 answer = [np.array(one) for one in steps.result()]

@@ -1,14 +1,17 @@
-"""One module for each contestant: ``steps(work)`` returns what is timed and what it computed.
+"""One module for each contestant: what it does in each kind of workload.
 
-A module offers ``steps(work) -> Steps | None``; None where it has no such thing. ``Steps.step()``
-does one unit of work; ``Steps.result()`` returns the arrays after the first step, for comparison.
+A module has a table `MAKERS`: for each kind of workload it takes part in, a function that makes the
+`Steps` to be timed. ``Steps.step()`` does one unit of work; ``Steps.result()`` returns the arrays
+after the first step, for comparison.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+
+from benchmarks.workloads import Workload
 
 NAMES = (
     "ours",
@@ -38,3 +41,6 @@ class Steps:
 
     step: Callable[[], object]
     result: Callable[[], list[Any]]
+
+
+Makers: TypeAlias = "dict[str, Callable[[Workload], Steps]]"

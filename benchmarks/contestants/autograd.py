@@ -9,7 +9,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd import grad
 
-from benchmarks.contestants import Steps
+from benchmarks.contestants import Makers, Steps
 from benchmarks.workloads import (
     LEARNING_RATE,
     SCALARS,
@@ -19,17 +19,6 @@ from benchmarks.workloads import (
     picture_data,
     tagger_data,
 )
-
-
-def steps(work: Workload) -> Steps | None:
-    """Return the workload in this framework."""
-    return {
-        "scalar": scalar,
-        "norm": norm,
-        "mlp": network,
-        "conv": convolution,
-        "tagger": tagger,
-    }.get(work.kind, lambda _work: None)(work)
 
 
 def scalar(work: Workload) -> Steps:
@@ -147,3 +136,12 @@ def tagger(work: Workload) -> Steps:
         count += 1
 
     return Steps(step, lambda: [table, *layers])
+
+
+MAKERS: Makers = {
+    "scalar": scalar,
+    "norm": norm,
+    "mlp": network,
+    "conv": convolution,
+    "tagger": tagger,
+}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import Steps
+from benchmarks.contestants import Makers, Steps
 from benchmarks.workloads import LEARNING_RATE, SCALARS, Workload, network_data
 
 
@@ -190,11 +190,6 @@ class cross_entropy:
         return (gradient,)
 
 
-def steps(work: Workload) -> Steps | None:
-    """Return the workloads in which the engine itself is measured."""
-    return {"scalar": scalar, "mlp": network}.get(work.kind, lambda _work: None)(work)
-
-
 def scalar(work: Workload) -> Steps:
     """Make leaves, build the graph, go back."""
     given = SCALARS[work.size]
@@ -231,3 +226,6 @@ def network(work: Workload) -> Steps:
             one.grad = None
 
     return Steps(step, lambda: [one.value for one in (*W, *b)])
+
+
+MAKERS: Makers = {"scalar": scalar, "mlp": network}  # where the engine itself is measured

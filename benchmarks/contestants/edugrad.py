@@ -9,7 +9,7 @@ from edugrad.ops import add, copy_rows, matmul, reduce_sum, relu
 from edugrad.optim import SGD
 from edugrad.tensor import Operation, Tensor, tensor_op
 
-from benchmarks.contestants import Steps
+from benchmarks.contestants import Makers, Steps
 from benchmarks.workloads import (
     LEARNING_RATE,
     SCALARS,
@@ -109,12 +109,6 @@ class lookup(Operation):
         return [g]
 
 
-def steps(work: Workload) -> Steps | None:
-    """Return the workload in this framework; it has no convolution."""
-    makers = {"scalar": scalar, "norm": norm, "mlp": network, "tagger": tagger}
-    return makers[work.kind](work) if work.kind in makers else None
-
-
 def scalar(work: Workload) -> Steps:
     """Scalars."""
     given = SCALARS[work.size]
@@ -184,3 +178,7 @@ def tagger(work: Workload) -> Steps:
         count += 1
 
     return Steps(step, lambda: [one.value for one in parameters])
+
+
+# It has no convolution.
+MAKERS: Makers = {"scalar": scalar, "norm": norm, "mlp": network, "tagger": tagger}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import Steps
+from benchmarks.contestants import Makers, Steps
 from benchmarks.workloads import (
     LEARNING_RATE,
     SCALARS,
@@ -17,18 +17,6 @@ from benchmarks.workloads import (
     picture_data,
     tagger_data,
 )
-
-
-def steps(work: Workload) -> Steps | None:
-    """Return the workload written out."""
-    return {
-        "scalar": scalar,
-        "norm": norm,
-        "mlp": network,
-        "unfused": network,
-        "conv": convolution,
-        "tagger": tagger,
-    }[work.kind](work)
 
 
 def scalar(work: Workload) -> Steps:
@@ -162,3 +150,13 @@ def tagger(work: Workload) -> Steps:
 def _move(value: Array, gradient: Array) -> None:
     gradient *= LEARNING_RATE
     value -= gradient
+
+
+MAKERS: Makers = {
+    "scalar": scalar,
+    "norm": norm,
+    "mlp": network,
+    "unfused": network,
+    "conv": convolution,
+    "tagger": tagger,
+}

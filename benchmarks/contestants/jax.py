@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.contestants import Steps
+from benchmarks.contestants import Makers, Steps
 from benchmarks.workloads import (
     LEARNING_RATE,
     SCALARS,
@@ -27,17 +27,6 @@ from benchmarks.workloads import (
 jax.config.update("jax_enable_x64", True)
 # Every step waits for its result: handing it to another thread would only cost jax time.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
-
-
-def steps(work: Workload) -> Steps | None:
-    """Return the workload in this framework."""
-    return {
-        "scalar": scalar,
-        "norm": norm,
-        "mlp": network,
-        "conv": convolution,
-        "tagger": tagger,
-    }.get(work.kind, lambda _work: None)(work)
 
 
 def of_gradients(gradient: Any, given: Any) -> Steps:
@@ -146,3 +135,12 @@ def tagger(work: Workload) -> Steps:
         count += 1
 
     return Steps(step, lambda: [np.asarray(one) for one in parameters])
+
+
+MAKERS: Makers = {
+    "scalar": scalar,
+    "norm": norm,
+    "mlp": network,
+    "conv": convolution,
+    "tagger": tagger,
+}

@@ -9,7 +9,7 @@ import numpy as np
 from mygrad.nnet.layers import conv_nd, max_pool
 from mygrad.nnet.losses import softmax_crossentropy
 
-from benchmarks.contestants import Steps
+from benchmarks.contestants import Makers, Steps
 from benchmarks.workloads import (
     LEARNING_RATE,
     SCALARS,
@@ -22,17 +22,6 @@ from benchmarks.workloads import (
 
 mg: Any = mygrad  # not all of it is typed
 mg.turn_memory_guarding_off()
-
-
-def steps(work: Workload) -> Steps | None:
-    """Return the workload in this framework."""
-    return {
-        "scalar": scalar,
-        "norm": norm,
-        "mlp": network,
-        "conv": convolution,
-        "tagger": tagger,
-    }.get(work.kind, lambda _work: None)(work)
 
 
 def scalar(work: Workload) -> Steps:
@@ -121,3 +110,12 @@ def tagger(work: Workload) -> Steps:
         count += 1
 
     return Steps(step, lambda: [table, *(one.data for one in layers)])
+
+
+MAKERS: Makers = {
+    "scalar": scalar,
+    "norm": norm,
+    "mlp": network,
+    "conv": convolution,
+    "tagger": tagger,
+}

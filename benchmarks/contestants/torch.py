@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.contestants import Steps
+from benchmarks.contestants import Makers, Steps
 from benchmarks.workloads import (
     LEARNING_RATE,
     SCALARS,
@@ -20,17 +20,6 @@ from benchmarks.workloads import (
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 F: Any = torch.nn.functional
-
-
-def steps(work: Workload) -> Steps | None:
-    """Return the workload in this framework."""
-    return {
-        "scalar": scalar,
-        "norm": norm,
-        "mlp": network,
-        "conv": convolution,
-        "tagger": tagger,
-    }.get(work.kind, lambda _work: None)(work)
 
 
 def leaf(value: Any) -> Any:
@@ -125,3 +114,12 @@ def tagger(work: Workload) -> Steps:
         count += 1
 
     return Steps(step, lambda: [one.detach().numpy() for one in parameters])
+
+
+MAKERS: Makers = {
+    "scalar": scalar,
+    "norm": norm,
+    "mlp": network,
+    "conv": convolution,
+    "tagger": tagger,
+}
